@@ -1,0 +1,88 @@
+// One step of the recurrence backwards for some rows of the batch.
+#pragma once
+
+#include "csrc/cpu/panel_gemm.h"
+
+namespace tfrnn::cpu::TFRNN_ISA {
+
+// What a step reads and writes of one batch row. prev[0] and doutput hold `units` values, the
+// others are padded.
+template <typename A>
+struct BackwardRow {
+  const A* saved = nullptr;        // panel row of block 0
+  A* dsums = nullptr;              // panel row of block 0, may be the same memory
+  const A* prev[kMaxStates] = {};  // h first
+  const A* next[kMaxStates] = {};  // next[0] is not read
+  const A* doutput = nullptr;
+  A* dstate[kMaxStates] = {};      // gradient of next on entry, of prev on return
+  A* doperand = nullptr;           // cells with two phases only
+};
+
+template <typename A>
+struct BackwardWeights {
+  const A* recurrent[2] = {};  // per phase, see PackTransposed
+  Index units = 0;
+  Index panel_stride = 0;  // elements from a panel row to the same row of the next block
+};
+
+// Backward of the cell for one row, all units (kPhase is the cell's last), or PrepareBackward.
+template <template <typename> class CellT, typename A, bool kPrepare>
+TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, const BackwardRow<A>& row) {
+  using L = Layout<CellT, A>;
+  using Cell = typename L::Cell;
+  using V = Vec<A>;
+  constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
+  for (Index block = 0; block < L::Blocks(w.units); ++block) {
+    const A* const from = (kPrepare ? row.dsums : row.saved) + block * w.panel_stride;
+    A* const to = row.dsums + block * w.panel_stride;
+#pragma GCC unroll 4
+    for (int v = 0; v < kU; ++v) {
+      const Index unit = block * L::kBlock + v * kN, left = w.units - unit;
+      V saved[Cell::kSaved], dsums[Cell::kSums], prev[Cell::kStates], dprev[Cell::kStates];
+      for (int k = 0; k < Cell::kSaved; ++k) saved[k] = LoadVec(from + (k * kU + v) * kN);
+      for (int k = 0; k < Cell::kSums; ++k) dsums[k] = saved[k];
+      prev[0] = LoadPart(row.prev[0] + unit, left);
+      if constexpr (kPrepare) {
+        dprev[0] = LoadVec(row.dstate[0] + unit);
+        Cell::PrepareBackward(saved, prev, LoadVec(row.doperand + unit), dsums, dprev);
+        StoreVec(row.dstate[0] + unit, dprev[0]);
+      } else {
+        V next[Cell::kStates], dnext[Cell::kStates];
+        next[0] = V{};
+        dnext[0] = LoadVec(row.dstate[0] + unit) + LoadPart(row.doutput + unit, left);
+        for (int s = 1; s < Cell::kStates; ++s) {
+          prev[s] = LoadVec(row.prev[s] + unit);
+          next[s] = LoadVec(row.next[s] + unit);
+          dnext[s] = LoadVec(row.dstate[s] + unit);
+        }
+        Cell::Backward(saved, prev, next, dnext, dsums, dprev);
+        for (int s = 0; s < Cell::kStates; ++s) StoreVec(row.dstate[s] + unit, dprev[s]);
+      }
+      for (int k = 0; k < Cell::kSaved; ++k) {
+        StoreVec(to + (k * kU + v) * kN, k < Cell::kSums ? dsums[k] : saved[k]);
+      }
+    }
+  }
+}
+
+// `panels` and `out` are scratch for `count` pointers each.
+template <template <typename> class CellT, typename A>
+void BackwardStep(const BackwardWeights<A>& w, const BackwardRow<A>* const* rows, Index count,
+                  const A** panels, A** out) {
+  using Cell = typename Layout<CellT, A>::Cell;
+  for (Index i = 0; i < count; ++i) {
+    BackwardCells<CellT, A, false>(w, *rows[i]);
+    panels[i] = rows[i]->dsums;
+  }
+  if constexpr (Cell::kPhases == 2) {
+    for (Index i = 0; i < count; ++i) out[i] = rows[i]->doperand;
+    PanelGemm<CellT, A, GateSet<Cell, 1, true>>(w.recurrent[1], w.units, w.units, w.panel_stride,
+                                                panels, out, count, /*add=*/false);
+    for (Index i = 0; i < count; ++i) BackwardCells<CellT, A, true>(w, *rows[i]);
+  }
+  for (Index i = 0; i < count; ++i) out[i] = rows[i]->dstate[0];
+  PanelGemm<CellT, A, GateSet<Cell, 0, true>>(w.recurrent[0], w.units, w.units, w.panel_stride,
+                                              panels, out, count, /*add=*/true);
+}
+
+}  // namespace tfrnn::cpu::TFRNN_ISA

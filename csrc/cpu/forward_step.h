@@ -1,0 +1,104 @@
+// One step of the recurrence for some rows of the batch: x·kernel and h·recurrent_kernel in one
+// loop over the packed weights, the cell straight on the accumulators.
+#pragma once
+
+#include "csrc/cpu/pack.h"
+
+namespace tfrnn::cpu::TFRNN_ISA {
+
+// What a step reads and writes of one batch row. h may be shorter than padded, the others are
+// padded to whole blocks.
+template <typename A>
+struct ForwardRow {
+  const A* x = nullptr;                // [C]
+  const A* prev[kMaxStates] = {};      // h first
+  A* next[kMaxStates] = {};            // states other than h may be updated in place
+  A* saved = nullptr;                  // panel row of block 0, or none
+  A* operand = nullptr;                // [padded units], cells with two phases only
+};
+
+template <typename A>
+struct ForwardWeights {
+  const A* input[2] = {};      // per phase, see PackBlock
+  const A* recurrent[2] = {};  // per phase
+  const A* bias = nullptr;     // see PackBias
+  Index input_depth = 0, units = 0;
+  Index saved_stride = 0;      // elements from a panel row to the same row of the next block
+};
+
+template <template <typename> class CellT, typename A, int kPhase, int kRows>
+TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
+                              const ForwardRow<A>* const* rows) {
+  using L = Layout<CellT, A>;
+  using Cell = typename L::Cell;
+  using V = Vec<A>;
+  using Input = WeightColumns<CellT, A, GateSet<Cell, kPhase, false>>;
+  using Recurrent = WeightColumns<CellT, A, GateSet<Cell, kPhase, true>>;
+  constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
+
+  V acc[kRows][L::kSumVecs];
+  RowPointers<A, kRows> x, h;
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    x.row[i] = rows[i]->x;
+    h.row[i] = kPhase == 0 ? rows[i]->prev[0] : rows[i]->operand;
+#pragma GCC unroll 8
+    for (int j = 0; j < L::kSumVecs; ++j) {
+      acc[i][j] = LoadVec(w.bias + (block * L::kSumVecs + j) * kN);
+    }
+  }
+  Accumulate<Input, kRows>(acc, x, w.input[kPhase] + block * w.input_depth * Input::kStride,
+                           w.input_depth);
+  Accumulate<Recurrent, kRows>(acc, h, w.recurrent[kPhase] + block * w.units * Recurrent::kStride,
+                               w.units);
+
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    const ForwardRow<A>& row = *rows[i];
+    A* const panel = row.saved == nullptr ? nullptr : row.saved + block * w.saved_stride;
+#pragma GCC unroll 8
+    for (int v = 0; v < kU; ++v) {
+      const Index unit = block * L::kBlock + v * kN;
+      V sums[Cell::kSums], prev[Cell::kStates], next[Cell::kStates], saved[Cell::kSaved];
+      for (int s = 0; s < Cell::kSums; ++s) sums[s] = acc[i][s * kU + v];
+      prev[0] = LoadPart(row.prev[0] + unit, w.units - unit);
+      for (int s = 1; s < Cell::kStates; ++s) prev[s] = LoadVec(row.prev[s] + unit);
+      if constexpr (kPhase + 1 < Cell::kPhases) {
+        Cell::Prepare(sums, prev, saved);
+        StoreVec(row.operand + unit, saved[Cell::kOperand]);
+        saved[2] = V{};
+      } else {
+        if constexpr (Cell::kPhases > 1) {
+          for (int k = 0; k < Cell::kSaved; ++k) saved[k] = LoadVec(panel + (k * kU + v) * kN);
+        }
+        Cell::Forward(sums, prev, next, saved);
+        StorePart(row.next[0] + unit, next[0], w.units - unit);
+        for (int s = 1; s < Cell::kStates; ++s) StoreVec(row.next[s] + unit, next[s]);
+      }
+      if (panel != nullptr) {
+        for (int k = 0; k < Cell::kSaved; ++k) StoreVec(panel + (k * kU + v) * kN, saved[k]);
+      }
+    }
+  }
+}
+
+template <template <typename> class CellT, typename A, int kPhase>
+TFRNN_NOINLINE void ForwardPhase(const ForwardWeights<A>& w, const ForwardRow<A>* const* rows,
+                                 Index count) {
+  const Index blocks = Layout<CellT, A>::Blocks(w.units);
+  for (Index block = 0; block < blocks; ++block) {
+    ForTiles(count, [&](Index first, auto tile) {
+      ForwardTile<CellT, A, kPhase, decltype(tile)::value>(w, block, rows + first);
+    });
+  }
+}
+
+template <template <typename> class CellT, typename A>
+void ForwardStep(const ForwardWeights<A>& w, const ForwardRow<A>* const* rows, Index count) {
+  ForwardPhase<CellT, A, 0>(w, rows, count);
+  if constexpr (Layout<CellT, A>::Cell::kPhases == 2) {
+    ForwardPhase<CellT, A, 1>(w, rows, count);
+  }
+}
+
+}  // namespace tfrnn::cpu::TFRNN_ISA

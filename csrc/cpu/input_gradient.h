@@ -1,0 +1,76 @@
+// dx = gradients of the sums · kernel^T, for all times at once.
+#pragma once
+
+#include "csrc/cpu/forward.h"
+#include "csrc/cpu/panel_gemm.h"
+
+namespace tfrnn::cpu::TFRNN_ISA {
+
+// Rows of one PanelGemm: their results and a piece of packed weights share the L2 cache.
+constexpr Index kInputGradientRows = 96;
+
+template <template <typename> class CellT, typename T>
+struct InputGradientSpace {
+  using A = ComputeType<T>;
+  using L = Layout<CellT, A>;
+  using Gates = GateSet<typename L::Cell, -1, false>;
+
+  int shards;
+  Index columns;
+  A* kernel;
+  A* results;        // [shards, kInputGradientRows, columns]
+  const A** panels;  // [shards, kInputGradientRows]
+  A** out;           // [shards, kInputGradientRows]
+
+  InputGradientSpace(const InputGradientArgs<T>& a, const Pool& pool, Arena& arena) {
+    const RnnShape& s = a.shape;
+    shards = static_cast<int>(Max(1, Min(pool.threads, CeilDiv(s.time * s.batch, kTileRows))));
+    columns = L::PaddedColumns(s.input);
+    kernel = arena.Take<A>(TransposedElements<L, Gates>(s.input, s.units));
+    results = arena.Take<A>(shards * kInputGradientRows * columns);
+    panels = arena.Take<const A*>(shards * kInputGradientRows);
+    out = arena.Take<A*>(shards * kInputGradientRows);
+  }
+};
+
+template <template <typename> class CellT, typename T>
+void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
+  using Space = InputGradientSpace<CellT, T>;
+  using A = typename Space::A;
+  using L = typename Space::L;
+  const RnnShape& s = a.shape;
+  const Index steps = s.time * s.batch;
+  if (steps == 0 || s.input == 0) return;
+  Arena arena(a.workspace);
+  const Space space(a, pool, arena);
+  const Rows at(s, a.options);
+  const A* const dsums = static_cast<const A*>(a.dgates);
+  PackAllTransposed<L, typename Space::Gates>(a.kernel, s.input, s.units, space.kernel, pool);
+  ParallelFor(pool, space.shards, [&](int i) {
+    const Range part = PartOf(steps, i, space.shards);
+    const A** const panels = space.panels + i * kInputGradientRows;
+    A** const out = space.out + i * kInputGradientRows;
+    for (Index first = part.begin; first < part.end; first += kInputGradientRows) {
+      const Index count = Min(kInputGradientRows, part.end - first);
+      for (Index r = 0; r < count; ++r) {
+        panels[r] = dsums + (first + r) * L::kRow;
+        out[r] = space.results + (i * kInputGradientRows + r) * space.columns;
+      }
+      PanelGemm<CellT, A, typename Space::Gates>(space.kernel, s.input, s.units, steps * L::kRow,
+                                                 panels, out, count, /*add=*/false);
+      for (Index r = 0; r < count; ++r) {
+        const Index t = (first + r) / s.batch, b = (first + r) % s.batch;
+        StoreRow(out[r], s.input, a.dx + at.Input(t, b) * s.input);
+      }
+    }
+  });
+}
+
+template <template <typename> class CellT, typename T>
+std::size_t InputGradientWorkspace(const InputGradientArgs<T>& a, const Pool& pool) {
+  Arena arena(nullptr);
+  InputGradientSpace<CellT, T>(a, pool, arena);
+  return arena.used();
+}
+
+}  // namespace tfrnn::cpu::TFRNN_ISA

@@ -1,0 +1,111 @@
+// How the engine cuts a layer up: blocks of units, gates of a phase, panels of saved values.
+//
+// A block is as many units as fill four vectors of sums: one vector of units for a cell with
+// three or four sums, four for SimpleRNN. Panel rows keep a block's saved values of one time and
+// batch index together, [block][time * batch][kSaved][units of the block]; on the way back the
+// gradients of the sums replace them, and the panel then is the packed operand of the weight
+// gradients. The states other than h follow the panels, [kStates-1][time * batch][padded units].
+// Private to one call: nothing here is ever stored.
+#pragma once
+
+#include "csrc/core/args.h"
+#include "csrc/cpu/simd.h"
+
+namespace tfrnn::cpu::TFRNN_ISA {
+
+template <template <typename> class CellT, typename A>
+struct Layout {
+  using Cell = CellT<Vec<A>>;
+  static_assert(Cell::kSums <= 4 && Cell::kSaved >= Cell::kSums, "see cell.h");
+  static constexpr int kUnitVecs = 4 / Cell::kSums;
+  static constexpr int kBlock = kUnitVecs * kLanes<A>;  // units of a block
+  static constexpr int kSumVecs = Cell::kSums * kUnitVecs;
+  static constexpr int kRow = Cell::kSaved * kBlock;  // elements of a panel row
+  static constexpr int kColumns = 4 * kLanes<A>;      // columns of a tile in PanelGemm
+
+  static constexpr Index Blocks(Index units) { return CeilDiv(units, kBlock); }
+  static constexpr Index Padded(Index units) { return Blocks(units) * kBlock; }
+  // Columns of a matrix that PanelGemm writes, padded to whole tiles.
+  static constexpr Index PaddedColumns(Index width) {
+    return CeilDiv(width, kColumns) * kColumns;
+  }
+  static constexpr Index PanelElements(const RnnShape& s) {
+    return Blocks(s.units) * s.time * s.batch * kRow;
+  }
+  static constexpr Index StateElements(const RnnShape& s) {
+    return s.time * s.batch * Padded(s.units);
+  }
+  static constexpr std::size_t ReserveBytes(const RnnShape& s) {
+    return sizeof(A) * static_cast<std::size_t>(PanelElements(s) +
+                                                (Cell::kStates - 1) * StateElements(s));
+  }
+};
+
+// The gates of one phase (all gates for kPhase = -1) and the sums they are added to.
+template <typename Cell, int kPhase, bool kRecurrent>
+struct GateSet {
+  struct List {
+    int count = 0, gate[4] = {}, sum[4] = {};
+  };
+  static constexpr List Make() {
+    List list;
+    for (int g = 0; g < Cell::kGates; ++g) {
+      if (kPhase >= 0 && Cell::Phase(g) != kPhase) continue;
+      list.gate[list.count] = g;
+      list.sum[list.count++] = kRecurrent ? Cell::RecurrentSum(g) : Cell::InputSum(g);
+    }
+    return list;
+  }
+  static constexpr List kList = Make();
+  static constexpr int kCount = kList.count;
+};
+
+// Where step t of the recurrence finds and puts its rows.
+struct Rows {
+  Index time, batch;
+  bool time_major, go_backwards;
+
+  constexpr Rows(const RnnShape& shape, const RnnOptions& options)
+      : time(shape.time),
+        batch(shape.batch),
+        time_major(shape.time_major),
+        go_backwards(options.go_backwards) {}
+  constexpr Index Output(Index t, Index b) const {
+    return time_major ? t * batch + b : b * time + t;
+  }
+  constexpr Index Input(Index t, Index b) const {
+    return Output(go_backwards ? time - 1 - t : t, b);
+  }
+};
+
+// For each step and batch row, the last step before it that the mask lets through, -1 if none.
+// Without a mask simply t - 1, and nothing is stored.
+class PreviousStep {
+ public:
+  static Index Elements(const RnnShape& shape, const bool* mask) {
+    return mask == nullptr ? 0 : shape.time * shape.batch;
+  }
+  PreviousStep(std::int32_t* memory, const Rows& rows, const bool* mask)
+      : memory_(mask == nullptr ? nullptr : memory), rows_(rows), mask_(mask) {}
+  void Fill(Range batch) {
+    if (memory_ == nullptr) return;
+    for (Index b = batch.begin; b < batch.end; ++b) {
+      std::int32_t last = -1;
+      for (Index t = 0; t < rows_.time; ++t) {
+        memory_[t * rows_.batch + b] = last;
+        if (Active(t, b)) last = static_cast<std::int32_t>(t);
+      }
+    }
+  }
+  bool Active(Index t, Index b) const { return mask_ == nullptr || mask_[rows_.Input(t, b)]; }
+  Index operator()(Index t, Index b) const {
+    return memory_ == nullptr ? t - 1 : memory_[t * rows_.batch + b];
+  }
+
+ private:
+  std::int32_t* memory_;
+  Rows rows_;
+  const bool* mask_;
+};
+
+}  // namespace tfrnn::cpu::TFRNN_ISA

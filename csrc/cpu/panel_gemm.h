@@ -1,0 +1,82 @@
+// Gradients of sums times transposed weights: dh, dx and the gradient of a second phase's
+// operand. The rows come straight out of the panels.
+#pragma once
+
+#include "csrc/cpu/pack.h"
+
+namespace tfrnn::cpu::TFRNN_ISA {
+
+// acc += panel row · packed, over the blocks of `blocks` and the gates of the set.
+template <template <typename> class CellT, typename A, typename Gates, int kRows>
+TFRNN_INLINE void PanelTile(Vec<A> (&acc)[kRows][4], const A* const* rows, Index block_stride,
+                            Range blocks, const A* packed) {
+  using L = Layout<CellT, A>;
+  for (Index block = blocks.begin; block < blocks.end; ++block) {
+    for (int g = 0; g < Gates::kCount;) {
+      int end = g + 1;  // sums that lie side by side are one run
+      while (end < Gates::kCount && Gates::kList.sum[end] == Gates::kList.sum[end - 1] + 1) ++end;
+      RowPointers<A, kRows> a;
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+        a.row[i] = rows[i] + block * block_stride + Gates::kList.sum[g] * L::kBlock;
+      }
+      const Index depth = (end - g) * L::kBlock;
+      Accumulate<PlainColumns<A>, kRows>(acc, a, packed, depth);
+      packed += depth * L::kColumns;
+      g = end;
+    }
+  }
+}
+
+// out[i][0 .. PaddedColumns(width)) (+)= panel row i · packed (see PackTransposed). `rows` are the
+// panel rows of block 0. Depth is cut so that a piece of packed weights stays in the L2 cache.
+template <template <typename> class CellT, typename A, typename Gates>
+TFRNN_NOINLINE void PanelGemm(const A* packed, Index width, Index units, Index block_stride,
+                              const A* const* rows, A* const* out, Index count, bool add) {
+  using L = Layout<CellT, A>;
+  constexpr Index kBlockDepth = Gates::kCount * L::kBlock;
+  constexpr Index kChunk = Max(1, 1024 / kBlockDepth);
+  const Index blocks = L::Blocks(units);
+  for (Index tile = 0; tile < CeilDiv(width, L::kColumns); ++tile) {
+    for (Index first = 0; first < blocks; first += kChunk) {
+      const Range chunk{first, Min(first + kChunk, blocks)};
+      const A* const b = packed + (tile * blocks + first) * kBlockDepth * L::kColumns;
+      ForTiles(count, [&](Index row, auto height) {
+        constexpr int kRows = decltype(height)::value;
+        Vec<A> acc[kRows][4];
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) {
+            acc[i][j] = add || first > 0
+                            ? LoadVec(out[row + i] + tile * L::kColumns + j * kLanes<A>)
+                            : Vec<A>{};
+          }
+        }
+        PanelTile<CellT, A, Gates, kRows>(acc, rows + row, block_stride, chunk, b);
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) {
+            StoreVec(out[row + i] + tile * L::kColumns + j * kLanes<A>, acc[i][j]);
+          }
+        }
+      });
+    }
+  }
+}
+
+// All tiles of PackTransposed, shared out over the pool.
+template <typename L, typename Gates, typename T, typename A>
+void PackAllTransposed(const T* w, Index width, Index units, A* packed, const Pool& pool) {
+  const Index tiles = CeilDiv(width, L::kColumns);
+  const int packers = static_cast<int>(Max(1, Min(pool.threads, tiles)));
+  ParallelFor(pool, packers, [&](int i) {
+    const Range part = PartOf(tiles, i, packers);
+    for (Index tile = part.begin; tile < part.end; ++tile) {
+      PackTransposed<L, Gates>(w, width, units, tile, packed);
+    }
+  });
+}
+
+}  // namespace tfrnn::cpu::TFRNN_ISA

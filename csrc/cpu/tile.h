@@ -1,0 +1,121 @@
+// The one inner loop of the engine: a register tile of rows times vectors,
+//   acc[i][target(j)] += a(i, k) * b[k][offset(j)]   for k in [0, count).
+// Every tile height sums in the same order, so results do not depend on how rows are grouped.
+#pragma once
+
+#include "csrc/cpu/layout.h"
+
+namespace tfrnn::cpu::TFRNN_ISA {
+
+// Operand a as rows scattered in memory, contiguous along k.
+template <typename A, int kRows>
+struct RowPointers {
+  const A* row[kRows];
+  TFRNN_INLINE A At(int i, Index k) const { return row[i][k]; }
+};
+// Operand a packed [k][kRows].
+template <typename A, int kRows>
+struct PackedRows {
+  const A* packed;
+  TFRNN_INLINE A At(int i, Index k) const { return packed[k * kRows + i]; }
+};
+
+// Operand b, as vectors at Offset(j) of a row of kStride elements, added to accumulator
+// Target(j) of kTargets. Recurrent or input weights packed [k][gate][units of the block]:
+template <template <typename> class CellT, typename A, typename Gates>
+struct WeightColumns {
+  using L = Layout<CellT, A>;
+  static constexpr int kVecs = Gates::kCount * L::kUnitVecs;
+  static constexpr int kTargets = L::kSumVecs;
+  static constexpr int kStride = kVecs * kLanes<A>;
+  static constexpr int Offset(int j) { return j; }
+  static constexpr int Target(int j) {
+    return Gates::kList.sum[j / L::kUnitVecs] * L::kUnitVecs + j % L::kUnitVecs;
+  }
+};
+// The gradients of a panel row's sums that belong to some gates:
+template <template <typename> class CellT, typename A, typename Gates>
+struct PanelColumns {
+  using L = Layout<CellT, A>;
+  static constexpr int kVecs = Gates::kCount * L::kUnitVecs;
+  static constexpr int kTargets = kVecs;
+  static constexpr int kStride = L::kRow;
+  static constexpr int Offset(int j) {
+    return Gates::kList.sum[j / L::kUnitVecs] * L::kUnitVecs + j % L::kUnitVecs;
+  }
+  static constexpr int Target(int j) { return j; }
+};
+// Transposed weights packed [k][4 vectors]:
+template <typename A>
+struct PlainColumns {
+  static constexpr int kVecs = 4, kTargets = 4, kStride = 4 * kLanes<A>;
+  static constexpr int Offset(int j) { return j; }
+  static constexpr int Target(int j) { return j; }
+};
+
+template <typename Columns, int kRows, typename A, typename Operand>
+TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Operand& a,
+                             const A* b, Index count) {
+  constexpr int kVecs = Columns::kVecs;
+  for (Index k = 0; k < count; ++k, b += Columns::kStride) {
+    if constexpr (kHoldWeights) {
+      Vec<A> weight[kVecs];
+#pragma GCC unroll 8
+      for (int j = 0; j < kVecs; ++j) weight[j] = LoadVec(b + Columns::Offset(j) * kLanes<A>);
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+        const Vec<A> x = Broadcast(a.At(i, k));
+#pragma GCC unroll 8
+        for (int j = 0; j < kVecs; ++j) acc[i][Columns::Target(j)] += x * weight[j];
+      }
+    } else {  // sixteen registers: hold the broadcasts, one weight at a time
+      Vec<A> x[kRows];
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) x[i] = Broadcast(a.At(i, k));
+#pragma GCC unroll 8
+      for (int j = 0; j < kVecs; ++j) {
+        const Vec<A> weight = LoadVec(b + Columns::Offset(j) * kLanes<A>);
+        asm volatile("");  // keeps the compiler from loading all weights first and spilling
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; ++i) acc[i][Columns::Target(j)] += x[i] * weight;
+      }
+    }
+  }
+}
+
+template <int n>
+struct RowCount {
+  static constexpr int value = n;
+};
+
+// Cuts `count` rows into tiles of nearly equal height, at most kTileRows: body(first, RowCount).
+template <typename Body>
+TFRNN_INLINE void ForTiles(Index count, const Body& body) {
+  const Index tiles = CeilDiv(count, kTileRows);
+  for (Index i = 0; i < tiles; ++i) {
+    const Range rows = PartOf(count, i, tiles);
+    switch (rows.end - rows.begin) {
+      case 1:
+        body(rows.begin, RowCount<1>());
+        break;
+      case 2:
+        body(rows.begin, RowCount<2>());
+        break;
+      case 3:
+        body(rows.begin, RowCount<3>());
+        break;
+      default:
+        if constexpr (kTileRows > 3) {
+          if (rows.end - rows.begin == 4) {
+            body(rows.begin, RowCount<4>());
+          } else if (rows.end - rows.begin == 5) {
+            body(rows.begin, RowCount<5>());
+          } else {
+            body(rows.begin, RowCount<6>());
+          }
+        }
+    }
+  }
+}
+
+}  // namespace tfrnn::cpu::TFRNN_ISA
