@@ -98,9 +98,8 @@ cudaError_t Forward(const ForwardArgs<T>& args, cudaStream_t stream) {
   const std::int64_t rows = (s.batch + kTile - 1) / kTile;
   if (rows > 65535) return cudaErrorInvalidConfiguration;  // the grid's limit in y
   for (int i = 0; i < Cell<T>::kStates; ++i) {
-    const cudaError_t error =
-        cudaMemcpyAsync(args.final[i], args.initial[i], ForwardWorkspace<T>(s),
-                        cudaMemcpyDeviceToDevice, stream);
+    const cudaError_t error = cudaMemcpyAsync(
+        args.final[i], args.initial[i], ForwardWorkspace<T>(s), cudaMemcpyDeviceToDevice, stream);
     if (error != cudaSuccess) return error;
   }
   const dim3 grid(static_cast<unsigned>((s.units + kTile - 1) / kTile),

@@ -12,7 +12,8 @@
 //             gradients of the sums on the way back, hence kSaved >= kSums
 //   InputSum(gate), RecurrentSum(gate)   the sum that the gate's share of x·kernel, or of
 //             h·recurrent_kernel, is added to
-//   kPhases, Phase(gate)   most cells need one pass over the recurrent weights a step. A cell with two
+//   kPhases, Phase(gate)   most cells need one pass over the recurrent weights a step. A cell with
+//   two
 //             computes the gates of phase 0 from h, then multiplies saved[kOperand] instead of h
 //             with the recurrent weights of the gates of phase 1.
 //

@@ -49,8 +49,7 @@ struct GruResetBefore {
 
   // Undoes phase 0, given the gradient of saved[kOperand].
   static TFRNN_CELL void PrepareBackward(const V (&saved)[kSaved], const V (&prev)[kStates],
-                                         const V doperand, V (&dsums)[kSums],
-                                         V (&dprev)[kStates]) {
+                                         const V doperand, V (&dsums)[kSums], V (&dprev)[kStates]) {
     const V r = saved[1];
     dsums[1] = doperand * prev[0] * SigmoidGrad(r);
     dprev[0] = dprev[0] + doperand * r;

@@ -10,8 +10,8 @@ template <typename V>
 struct Lstm {
   using M = Math<V>;
   static constexpr int kGates = 4, kBiases = 1;
-  static constexpr int kStates = 2;              // h, c
-  static constexpr int kSums = 4, kSaved = 4;    // the activated gates
+  static constexpr int kStates = 2;            // h, c
+  static constexpr int kSums = 4, kSaved = 4;  // the activated gates
   static TFRNN_CELL constexpr int InputSum(int gate) { return gate; }
   static TFRNN_CELL constexpr int RecurrentSum(int gate) { return gate; }
   static constexpr int kPhases = 1;

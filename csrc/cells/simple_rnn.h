@@ -17,8 +17,8 @@ struct SimpleRnn {
   static constexpr int kPhases = 1;
   static TFRNN_CELL constexpr int Phase(int) { return 0; }
 
-  static TFRNN_CELL void Forward(const V (&sums)[kSums], const V (&)[kStates],
-                                 V (&next)[kStates], V (&saved)[kSaved]) {
+  static TFRNN_CELL void Forward(const V (&sums)[kSums], const V (&)[kStates], V (&next)[kStates],
+                                 V (&saved)[kSaved]) {
     next[0] = M::Tanh(sums[0]);
     saved[0] = next[0];
   }

@@ -50,10 +50,10 @@ struct BackwardArgs {
   const bool* mask = nullptr;           // rows of 1, may be absent
   const T* outputs = nullptr;           // rows of U
   const void* reserve_space = nullptr;
-  const T* doutputs = nullptr;        // rows of U
-  const T* dfinal[kMaxStates] = {};   // S of [B, U]
-  T* dinitial[kMaxStates] = {};       // S of [B, U]
-  void* dgates = nullptr;             // as large as reserve_space
+  const T* doutputs = nullptr;       // rows of U
+  const T* dfinal[kMaxStates] = {};  // S of [B, U]
+  T* dinitial[kMaxStates] = {};      // S of [B, U]
+  void* dgates = nullptr;            // as large as reserve_space
   void* workspace = nullptr;
 };
 

@@ -80,8 +80,8 @@ TFRNN_INLINE void Store(float x, Half* to) {
   if (magnitude >= 0x47800000u) {  // 2^16 and up
     half = magnitude > 0x7f800000u ? 0x7e00u : 0x7c00u;
   } else if (magnitude < 0x38800000u) {  // below 2^-14: adding 0.5 rounds at the subnormal's bit
-    half = internal::BitCast<std::uint32_t>(internal::BitCast<float>(magnitude) + 0.5f) -
-           0x3f000000u;
+    half =
+        internal::BitCast<std::uint32_t>(internal::BitCast<float>(magnitude) + 0.5f) - 0x3f000000u;
   } else {  // rebias, round the 13 bits that go
     half = (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
   }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "csrc/cpu/backward_step.h"
-#include "csrc/cpu/forward.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -13,28 +12,29 @@ struct BackwardSpace {
   using L = Layout<CellT, A>;
   using Cell = typename L::Cell;
 
+  Split split;
   A* recurrent[2] = {};
-  A* dstate[kMaxStates];       // [B, padded columns]
+  A* dstate[kMaxStates];        // [B, padded columns]
   A* initial[kMaxStates] = {};  // [B, padded], s >= 1
-  A* doperand = nullptr;       // [B, padded columns], two phases only
-  A* doutput = nullptr;        // [B, U], staged, or outputs that masked steps repeat
-  A* h = nullptr;              // [B, U], staged only: h before the step
+  A* doperand = nullptr;        // [B, padded columns], two phases only
+  A* doutput = nullptr;         // [B, U], staged, or outputs that masked steps repeat
+  A* h = nullptr;               // [B, U], staged only: h before the step
   std::int32_t* previous;
-  BackwardRow<A>* rows;     // [B]
-  BackwardRow<A>** active;  // [B]
-  const A** panels;         // [B]
-  A** out;                  // [B]
+  BackwardRow<A>* rows;     // [members, B]
+  BackwardRow<A>** active;  // [members, B]
+  const A** panels;         // [members, B]
+  A** out;                  // [members, B]
 
   static bool Repeats(const BackwardArgs<T>& a) {
     return a.mask != nullptr && !a.options.zero_output_for_mask;
   }
-  BackwardSpace(const BackwardArgs<T>& a, Arena& arena) {
+  BackwardSpace(const BackwardArgs<T>& a, const Pool& pool, Arena& arena)
+      : split(SplitOf(a.shape, pool, L::Tiles(a.shape.units))) {
     const RnnShape& s = a.shape;
     const Index columns = s.batch * L::PaddedColumns(s.units);
     recurrent[0] = arena.Take<A>(TransposedElements<L, GateSet<Cell, 0, true>>(s.units, s.units));
     if constexpr (Cell::kPhases == 2) {
-      recurrent[1] =
-          arena.Take<A>(TransposedElements<L, GateSet<Cell, 1, true>>(s.units, s.units));
+      recurrent[1] = arena.Take<A>(TransposedElements<L, GateSet<Cell, 1, true>>(s.units, s.units));
       doperand = arena.Take<A>(columns);
     }
     for (int i = 0; i < Cell::kStates; ++i) dstate[i] = arena.Take<A>(columns);
@@ -44,85 +44,96 @@ struct BackwardSpace {
     if (kStaged<T> || Repeats(a)) doutput = arena.Take<A>(s.batch * s.units);
     if (kStaged<T>) h = arena.Take<A>(s.batch * s.units);
     previous = arena.Take<std::int32_t>(PreviousStep::Elements(s, a.mask));
-    rows = arena.Take<BackwardRow<A>>(s.batch);
-    active = arena.Take<BackwardRow<A>*>(s.batch);
-    panels = arena.Take<const A*>(s.batch);
-    out = arena.Take<A*>(s.batch);
+    rows = arena.Take<BackwardRow<A>>(split.members * s.batch);
+    active = arena.Take<BackwardRow<A>*>(split.members * s.batch);
+    panels = arena.Take<const A*>(split.members * s.batch);
+    out = arena.Take<A*>(split.members * s.batch);
   }
 };
 
+// Some rows of the batch, or some units of all rows.
 template <template <typename> class CellT, typename T>
-class BackwardShard {
+class BackwardWorker {
   using A = ComputeType<T>;
   using L = Layout<CellT, A>;
   using Cell = typename L::Cell;
   using Space = BackwardSpace<CellT, T>;
 
  public:
-  BackwardShard(const BackwardArgs<T>& args, const Space& space,
-                const BackwardWeights<A>& weights, Range batch)
+  BackwardWorker(const BackwardArgs<T>& args, const Space& space, const BackwardWeights<A>& weights,
+                 const PreviousStep& previous, const Share& share)
       : a_(args),
         space_(space),
         weights_(weights),
-        batch_(batch),
+        previous_(previous),
+        share_(share),
         at_(args.shape, args.options),
-        previous_(space.previous, at_, args.mask),
-        units_(args.shape.units),
-        padded_(L::Padded(units_)),
-        columns_(L::PaddedColumns(units_)),
+        width_(args.shape.units),
+        padded_(L::Padded(width_)),
+        columns_(L::PaddedColumns(width_)),
+        tiles_(share.Of(L::Tiles(width_))),
+        units_{tiles_.begin * L::kColumns, Min(tiles_.end * L::kColumns, width_)},
+        blocks_{units_.begin / L::kBlock, CeilDiv(units_.end, L::kBlock)},
         saved_(static_cast<const A*>(args.reserve_space)),
         states_(saved_ == nullptr ? nullptr : saved_ + L::PanelElements(args.shape)),
-        dsums_(static_cast<A*>(args.dgates)) {}
+        dsums_(static_cast<A*>(args.dgates)),
+        first_row_(share.member * args.shape.batch) {}
 
   void Run() {
-    previous_.Fill(batch_);
-    for (Index b = batch_.begin; b < batch_.end; ++b) Begin(b);
+    const Range batch = share_.batch;
+    for (Index b = batch.begin; b < batch.end; ++b) Begin(b);
+    const Index scratch = first_row_ + batch.begin;
+    BackwardRow<A>** const active = space_.active + scratch;
     for (Index t = a_.shape.time - 1; t >= 0; --t) {
       Index count = 0;
-      for (Index b = batch_.begin; b < batch_.end; ++b) {
+      for (Index b = batch.begin; b < batch.end; ++b) {
         if (previous_.Active(t, b)) {
           Prepare(t, b);
-          space_.active[batch_.begin + count++] = &space_.rows[b];
+          active[count++] = &RowOf(b);
         } else {
           Skip(t, b);
         }
       }
-      if (count == 0) continue;
-      BackwardRow<A>** const active = space_.active + batch_.begin;
-      BackwardStep<CellT, A>(weights_, active, count, space_.panels + batch_.begin,
-                             space_.out + batch_.begin);
+      if (count == 0) continue;  // of the whole team
+      BackwardStep<CellT, A>(weights_, share_, blocks_, tiles_, active, count,
+                             space_.panels + scratch, space_.out + scratch);
       if (Space::Repeats(a_)) {
-        for (Index i = 0; i < count; ++i) Clear(Repeated(active[i] - space_.rows), units_);
+        for (Index i = 0; i < count; ++i) ClearRepeated(active[i] - &RowOf(0));
       }
     }
-    for (Index b = batch_.begin; b < batch_.end; ++b) {
+    for (Index b = batch.begin; b < batch.end; ++b) {
       for (int s = 0; s < Cell::kStates; ++s) {
-        StoreRow(space_.dstate[s] + b * columns_, units_, a_.dinitial[s] + b * units_);
+        StoreRow(space_.dstate[s] + b * columns_ + units_.begin, Count(),
+                 a_.dinitial[s] + b * width_ + units_.begin);
       }
     }
   }
 
  private:
-  static void Clear(A* row, Index count) {
-    for (Index i = 0; i < count; ++i) row[i] = A(0);
+  BackwardRow<A>& RowOf(Index b) const { return space_.rows[first_row_ + b]; }
+  Index Count() const { return units_.end - units_.begin; }
+  static void Clear(A* row, Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) row[i] = A(0);
   }
-  A* Repeated(Index b) const { return space_.doutput + b * units_; }
+  A* Repeated(Index b) const { return space_.doutput + b * width_; }
+  void ClearRepeated(Index b) const { Clear(Repeated(b), units_.begin, units_.end); }
 
   void Begin(Index b) {
-    BackwardRow<A>& row = space_.rows[b];
+    BackwardRow<A>& row = RowOf(b);
     row = BackwardRow<A>();
+    const Index at = b * width_ + units_.begin;
     for (int s = 0; s < Cell::kStates; ++s) {
       row.dstate[s] = space_.dstate[s] + b * columns_;
-      LoadRow(a_.dfinal[s] + b * units_, units_, row.dstate[s]);
-      Clear(row.dstate[s] + units_, columns_ - units_);
+      LoadRow(a_.dfinal[s] + at, Count(), row.dstate[s] + units_.begin);
+      Clear(row.dstate[s], units_.end, tiles_.end * L::kColumns);
     }
     for (int s = 1; s < Cell::kStates; ++s) {
       A* const initial = space_.initial[s] + b * padded_;
-      LoadRow(a_.initial[s] + b * units_, units_, initial);
-      Clear(initial + units_, padded_ - units_);
+      LoadRow(a_.initial[s] + at, Count(), initial + units_.begin);
+      Clear(initial, units_.end, blocks_.end * L::kBlock);
     }
     if (Cell::kPhases == 2) row.doperand = space_.doperand + b * columns_;
-    if (Space::Repeats(a_)) Clear(Repeated(b), units_);
+    if (Space::Repeats(a_)) ClearRepeated(b);
   }
 
   // A masked step has no gradient of its own; what reached its output goes to the output it
@@ -130,40 +141,32 @@ class BackwardShard {
   void Skip(Index t, Index b) {
     if (Space::Repeats(a_)) AddOutput(t, b);
     A* const row = dsums_ + (t * a_.shape.batch + b) * L::kRow;
-    for (Index block = 0; block < L::Blocks(units_); ++block) {
-      Clear(row + block * weights_.panel_stride, L::kRow);
+    for (Index block = blocks_.begin; block < blocks_.end; ++block) {
+      Clear(row + block * weights_.panel_stride, 0, L::kRow);
     }
   }
 
   void AddOutput(Index t, Index b) {
-    const T* const from = a_.doutputs + at_.Output(t, b) * units_;
+    const T* const from = a_.doutputs + at_.Output(t, b) * width_;
     A* const to = Repeated(b);
-    for (Index u = 0; u < units_; ++u) to[u] += Load(from[u]);
+    for (Index u = units_.begin; u < units_.end; ++u) to[u] += Load(from[u]);
   }
 
   void Prepare(Index t, Index b) {
-    BackwardRow<A>& row = space_.rows[b];
+    BackwardRow<A>& row = RowOf(b);
     const Index step = t * a_.shape.batch + b, previous = previous_(t, b);
     row.saved = saved_ + step * L::kRow;
     row.dsums = dsums_ + step * L::kRow;
-    const T* const h = previous < 0 ? a_.initial[0] + b * units_
-                                    : a_.outputs + at_.Output(previous, b) * units_;
-    const T* const doutput = a_.doutputs + at_.Output(t, b) * units_;
+    const T* const h =
+        previous < 0 ? a_.initial[0] + b * width_ : a_.outputs + at_.Output(previous, b) * width_;
+    const T* const doutput = a_.doutputs + at_.Output(t, b) * width_;
     if (Space::Repeats(a_)) {
       AddOutput(t, b);
       row.doutput = Repeated(b);
-    } else if constexpr (kStaged<T>) {
-      LoadRow(doutput, units_, space_.doutput + b * units_);
-      row.doutput = space_.doutput + b * units_;
     } else {
-      row.doutput = doutput;
+      row.doutput = Staged(doutput, space_.doutput, b);
     }
-    if constexpr (kStaged<T>) {
-      LoadRow(h, units_, space_.h + b * units_);
-      row.prev[0] = space_.h + b * units_;
-    } else {
-      row.prev[0] = h;
-    }
+    row.prev[0] = Staged(h, space_.h, b);
     for (int s = 1; s < Cell::kStates; ++s) {
       const A* const states = states_ + (s - 1) * L::StateElements(a_.shape);
       row.next[s] = states + step * padded_;
@@ -172,16 +175,29 @@ class BackwardShard {
     }
   }
 
+  // A row in the compute type: itself, or converted into row b of a buffer.
+  const A* Staged(const T* row, A* buffer, Index b) const {
+    if constexpr (kStaged<T>) {
+      A* const to = buffer + b * width_;
+      LoadRow(row + units_.begin, Count(), to + units_.begin);
+      return to;
+    } else {
+      return row;
+    }
+  }
+
   const BackwardArgs<T>& a_;
   const Space& space_;
   const BackwardWeights<A>& weights_;
-  const Range batch_;
+  const PreviousStep& previous_;
+  const Share share_;
   const Rows at_;
-  PreviousStep previous_;
-  const Index units_, padded_, columns_;
+  const Index width_, padded_, columns_;
+  const Range tiles_, units_, blocks_;
   const A* const saved_;
   const A* const states_;
   A* const dsums_;
+  const Index first_row_;
 };
 
 template <template <typename> class CellT, typename T>
@@ -192,7 +208,7 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   const RnnShape& s = a.shape;
   if (s.batch == 0 || s.units == 0) return;
   Arena arena(a.workspace);
-  const BackwardSpace<CellT, T> space(a, arena);
+  const BackwardSpace<CellT, T> space(a, pool, arena);
   BackwardWeights<A> weights;
   if (s.time > 0) {
     PackAllTransposed<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.units, s.units,
@@ -205,16 +221,18 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   for (int p = 0; p < Cell::kPhases; ++p) weights.recurrent[p] = space.recurrent[p];
   weights.units = s.units;
   weights.panel_stride = s.time * s.batch * L::kRow;
-  const int shards = BatchShards(s, pool);
-  ParallelFor(pool, shards, [&](int i) {
-    BackwardShard<CellT, T>(a, space, weights, PartOf(s.batch, i, shards)).Run();
+  PreviousStep previous(space.previous, Rows(s, a.options), a.mask);
+  previous.Fill({0, s.batch});
+  const double work = static_cast<double>(s.time) * s.batch * Cell::kGates * s.units * s.units;
+  ForShares(pool, space.split, s, work, [&](const Share& share) {
+    BackwardWorker<CellT, T>(a, space, weights, previous, share).Run();
   });
 }
 
 template <template <typename> class CellT, typename T>
-std::size_t BackwardWorkspace(const BackwardArgs<T>& a, const Pool&) {
+std::size_t BackwardWorkspace(const BackwardArgs<T>& a, const Pool& pool) {
   Arena arena(nullptr);
-  BackwardSpace<CellT, T>(a, arena);
+  BackwardSpace<CellT, T>(a, pool, arena);
   return arena.used();
 }
 

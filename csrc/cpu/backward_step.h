@@ -2,6 +2,7 @@
 #pragma once
 
 #include "csrc/cpu/panel_gemm.h"
+#include "csrc/cpu/split.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -14,8 +15,8 @@ struct BackwardRow {
   const A* prev[kMaxStates] = {};  // h first
   const A* next[kMaxStates] = {};  // next[0] is not read
   const A* doutput = nullptr;
-  A* dstate[kMaxStates] = {};      // gradient of next on entry, of prev on return
-  A* doperand = nullptr;           // cells with two phases only
+  A* dstate[kMaxStates] = {};  // gradient of next on entry, of prev on return
+  A* doperand = nullptr;       // cells with two phases only
 };
 
 template <typename A>
@@ -25,14 +26,15 @@ struct BackwardWeights {
   Index panel_stride = 0;  // elements from a panel row to the same row of the next block
 };
 
-// Backward of the cell for one row, all units (kPhase is the cell's last), or PrepareBackward.
+// Backward of the cell, or PrepareBackward, for one row and the units of some blocks.
 template <template <typename> class CellT, typename A, bool kPrepare>
-TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, const BackwardRow<A>& row) {
+TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, Range blocks,
+                                  const BackwardRow<A>& row) {
   using L = Layout<CellT, A>;
   using Cell = typename L::Cell;
   using V = Vec<A>;
   constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
-  for (Index block = 0; block < L::Blocks(w.units); ++block) {
+  for (Index block = blocks.begin; block < blocks.end; ++block) {
     const A* const from = (kPrepare ? row.dsums : row.saved) + block * w.panel_stride;
     A* const to = row.dsums + block * w.panel_stride;
 #pragma GCC unroll 4
@@ -65,23 +67,26 @@ TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, const BackwardRow
   }
 }
 
-// `panels` and `out` are scratch for `count` pointers each.
+// The step for the units of some tiles of columns, which are those of `blocks`. `panels` and `out`
+// are scratch for `count` pointers each. Other members of the team have the other units.
 template <template <typename> class CellT, typename A>
-void BackwardStep(const BackwardWeights<A>& w, const BackwardRow<A>* const* rows, Index count,
-                  const A** panels, A** out) {
+void BackwardStep(const BackwardWeights<A>& w, const Share& share, Range blocks, Range tiles,
+                  const BackwardRow<A>* const* rows, Index count, const A** panels, A** out) {
   using Cell = typename Layout<CellT, A>::Cell;
   for (Index i = 0; i < count; ++i) {
-    BackwardCells<CellT, A, false>(w, *rows[i]);
+    BackwardCells<CellT, A, false>(w, blocks, *rows[i]);
     panels[i] = rows[i]->dsums;
   }
+  share.Meet();
   if constexpr (Cell::kPhases == 2) {
     for (Index i = 0; i < count; ++i) out[i] = rows[i]->doperand;
-    PanelGemm<CellT, A, GateSet<Cell, 1, true>>(w.recurrent[1], w.units, w.units, w.panel_stride,
+    PanelGemm<CellT, A, GateSet<Cell, 1, true>>(w.recurrent[1], tiles, w.units, w.panel_stride,
                                                 panels, out, count, /*add=*/false);
-    for (Index i = 0; i < count; ++i) BackwardCells<CellT, A, true>(w, *rows[i]);
+    for (Index i = 0; i < count; ++i) BackwardCells<CellT, A, true>(w, blocks, *rows[i]);
+    share.Meet();
   }
   for (Index i = 0; i < count; ++i) out[i] = rows[i]->dstate[0];
-  PanelGemm<CellT, A, GateSet<Cell, 0, true>>(w.recurrent[0], w.units, w.units, w.panel_stride,
+  PanelGemm<CellT, A, GateSet<Cell, 0, true>>(w.recurrent[0], tiles, w.units, w.panel_stride,
                                               panels, out, count, /*add=*/true);
 }
 

@@ -1,19 +1,17 @@
-// The recurrence forwards. The batch is cut into shards that never wait for each other; each
+// The recurrence forwards. A large batch is cut into shards that never wait for each other; each
 // walks through time with its own rows, of which a step computes only those the mask lets
-// through.
+// through. A small one stays whole: a team shares the units and meets once a phase, and x·kernel
+// is computed some times ahead.
 #pragma once
 
 #include "csrc/cpu/forward_step.h"
+#include "csrc/cpu/split.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
-// Rows of 16-bit tensors are converted step by step; others are read and written in place.
-template <typename T>
-constexpr bool kStaged = sizeof(T) == 2;
-
-inline int BatchShards(const RnnShape& shape, const Pool& pool) {
-  return static_cast<int>(Max(1, Min(pool.threads, shape.batch)));
-}
+// With at most so many rows in a shard, x·kernel is computed for many times at once.
+constexpr Index kRowsAhead = 4;
+constexpr Index kTimesAhead = 64;
 
 template <template <typename> class CellT, typename T>
 struct ForwardSpace {
@@ -21,25 +19,34 @@ struct ForwardSpace {
   using L = Layout<CellT, A>;
   using Cell = typename L::Cell;
 
+  Split split;
   A *input[2] = {}, *recurrent[2] = {}, *bias;
-  A* state[kMaxStates] = {};  // [B, padded], s >= 1: initial; the running state in inference
-  A* h[2] = {};               // [B, padded], staged only: h of this step and the previous one
-  A* x = nullptr;             // [B, C], staged only
-  A* operand = nullptr;       // [B, padded], two phases only
-  A* panels = nullptr;        // one step's panels, two phases in inference only
-  ForwardRow<A>* rows;        // [B]
-  ForwardRow<A>** active;     // [B]
+  A* state[kMaxStates] = {};   // [B, padded], s >= 1: initial; the running state in inference
+  A* h[2] = {};                // [B, padded], staged only: h of this step and the previous one
+  A* x = nullptr;              // staged only: [B, C], or [members, kTimesAhead * B, C]
+  A* operand = nullptr;        // [B, padded], two phases only
+  A* panels = nullptr;         // one step's panels, two phases in inference only
+  A* sums = nullptr;           // [block, times ahead * B, kSums * kBlock], if computed ahead
+  const A** x_rows = nullptr;  // [members, times ahead * B], likewise
+  ForwardRow<A>* rows;         // [members, B]
+  ForwardRow<A>** active;      // [members, B]
+  Index times_ahead = 0;       // 0: nothing is computed ahead
 
-  ForwardSpace(const ForwardArgs<T>& a, Arena& arena) {
+  ForwardSpace(const ForwardArgs<T>& a, const Pool& pool, Arena& arena)
+      : split(SplitOf(a.shape, pool, L::Blocks(a.shape.units))) {
     const RnnShape& s = a.shape;
     const Index padded = s.batch * L::Padded(s.units);
+    if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1) {
+      times_ahead = Min(kTimesAhead, s.time);
+    }
+    const Index rows_ahead = Max(1, times_ahead) * s.batch;
     TakeWeights<0>(s, arena);
     if constexpr (Cell::kPhases == 2) TakeWeights<1>(s, arena);
     bias = arena.Take<A>(Cell::kSums * L::Padded(s.units));
     for (int i = 1; i < Cell::kStates; ++i) state[i] = arena.Take<A>(padded);
     if (kStaged<T>) {
       for (A*& buffer : h) buffer = arena.Take<A>(padded);
-      x = arena.Take<A>(s.batch * s.input);
+      x = arena.Take<A>(split.members * rows_ahead * s.input);
     }
     if (Cell::kPhases == 2) {
       operand = arena.Take<A>(padded);
@@ -47,8 +54,12 @@ struct ForwardSpace {
         panels = arena.Take<A>(L::Blocks(s.units) * s.batch * L::kRow);
       }
     }
-    rows = arena.Take<ForwardRow<A>>(s.batch);
-    active = arena.Take<ForwardRow<A>*>(s.batch);
+    if (times_ahead > 0) {
+      sums = arena.Take<A>(rows_ahead * Cell::kSums * L::Padded(s.units));
+      x_rows = arena.Take<const A*>(split.members * rows_ahead);
+    }
+    rows = arena.Take<ForwardRow<A>>(split.members * s.batch);
+    active = arena.Take<ForwardRow<A>*>(split.members * s.batch);
   }
 
  private:
@@ -61,64 +72,110 @@ struct ForwardSpace {
   }
 };
 
+// Some rows of the batch, or some units of all rows.
 template <template <typename> class CellT, typename T>
-class ForwardShard {
+class ForwardWorker {
   using A = ComputeType<T>;
   using L = Layout<CellT, A>;
   using Cell = typename L::Cell;
 
  public:
-  ForwardShard(const ForwardArgs<T>& args, const ForwardSpace<CellT, T>& space,
-               const ForwardWeights<A>& weights, Range batch)
+  ForwardWorker(const ForwardArgs<T>& args, const ForwardSpace<CellT, T>& space,
+                const ForwardWeights<A>& weights, const Share& share)
       : a_(args),
         space_(space),
         weights_(weights),
-        batch_(batch),
+        share_(share),
+        blocks_(share.Of(L::Blocks(args.shape.units))),
+        units_{blocks_.begin * L::kBlock, Min(blocks_.end * L::kBlock, args.shape.units)},
         at_(args.shape, args.options),
         padded_(L::Padded(args.shape.units)),
         panels_(static_cast<A*>(args.reserve_space)),
-        states_(panels_ == nullptr ? nullptr : panels_ + L::PanelElements(args.shape)) {}
+        states_(panels_ == nullptr ? nullptr : panels_ + L::PanelElements(args.shape)),
+        rows_(space.rows + share.member * args.shape.batch),
+        active_(space.active + share.member * args.shape.batch + share.batch.begin) {}
 
   void Run() {
-    for (Index b = batch_.begin; b < batch_.end; ++b) Begin(b);
+    const Range batch = share_.batch;
+    for (Index b = batch.begin; b < batch.end; ++b) Begin(b);
+    share_.Meet();
     for (Index t = 0; t < a_.shape.time; ++t) {
+      if (space_.times_ahead > 0 && t % space_.times_ahead == 0) LookAhead(t);
       Index count = 0;
-      for (Index b = batch_.begin; b < batch_.end; ++b) {
+      for (Index b = batch.begin; b < batch.end; ++b) {
         if (a_.mask != nullptr && !a_.mask[at_.Input(t, b)]) {
           Skip(t, b);
         } else {
           Prepare(t, b);
-          space_.active[batch_.begin + count++] = &space_.rows[b];
+          active_[count++] = &rows_[b];
         }
       }
-      ForwardRow<A>** active = space_.active + batch_.begin;
-      if (count > 0) ForwardStep<CellT, A>(weights_, active, count);
-      for (Index i = 0; i < count; ++i) Advance(t, active[i]);
+      if (count == 0) continue;  // of the whole team
+      space_.times_ahead > 0 ? Step<true>(count) : Step<false>(count);
+      for (Index i = 0; i < count; ++i) Advance(t, active_[i]);
+      share_.Meet();
     }
-    for (Index b = batch_.begin; b < batch_.end; ++b) End(b);
+    for (Index b = batch.begin; b < batch.end; ++b) End(b);
   }
 
  private:
+  template <bool kAhead>
+  void Step(Index count) {
+    ForwardPhase<CellT, A, 0, kAhead>(weights_, blocks_, active_, count);
+    if constexpr (Cell::kPhases == 2) {
+      share_.Meet();
+      ForwardPhase<CellT, A, 1, kAhead>(weights_, blocks_, active_, count);
+    }
+  }
+
   void Begin(Index b) {
-    const Index units = a_.shape.units;
-    ForwardRow<A>& row = space_.rows[b];
+    const Index units = a_.shape.units, count = units_.end - units_.begin;
+    ForwardRow<A>& row = rows_[b];
     row = ForwardRow<A>();
     if constexpr (kStaged<T>) {
-      LoadRow(a_.initial[0] + b * units, units, space_.h[0] + b * padded_);
+      LoadRow(a_.initial[0] + b * units + units_.begin, count,
+              space_.h[0] + b * padded_ + units_.begin);
       row.prev[0] = space_.h[0] + b * padded_;
       row.next[0] = space_.h[1] + b * padded_;
-      row.x = space_.x + b * a_.shape.input;
     } else {
       row.prev[0] = a_.initial[0] + b * units;
     }
     for (int s = 1; s < Cell::kStates; ++s) {
       A* const state = space_.state[s] + b * padded_;
-      LoadRow(a_.initial[s] + b * units, units, state);
-      for (Index u = units; u < padded_; ++u) state[u] = A(0);
+      LoadRow(a_.initial[s] + b * units + units_.begin, count, state + units_.begin);
+      for (Index u = units_.end; u < blocks_.end * L::kBlock; ++u) state[u] = A(0);
       row.prev[s] = row.next[s] = state;
     }
     if (Cell::kPhases == 2) row.operand = space_.operand + b * padded_;
     if (space_.panels != nullptr) row.saved = space_.panels + b * L::kRow;
+  }
+
+  // Sums of the next times, for the units of this worker.
+  void LookAhead(Index first) {
+    const RnnShape& s = a_.shape;
+    const Range batch = share_.batch;
+    const Index times = Min(space_.times_ahead, s.time - first), height = batch.end - batch.begin;
+    const Index offset = share_.member * space_.times_ahead * s.batch;
+    const A** const rows = space_.x_rows + offset + batch.begin * space_.times_ahead;
+    for (Index i = 0; i < times * height; ++i) {
+      const Index b = batch.begin + i % height;
+      const T* const x = a_.x + at_.Input(first + i / height, b) * s.input;
+      if constexpr (kStaged<T>) {
+        A* const to = space_.x + (offset + batch.begin * space_.times_ahead + i) * s.input;
+        LoadRow(x, s.input, to);
+        rows[i] = to;
+      } else {
+        rows[i] = x;
+      }
+    }
+    SumsAhead<CellT, A>(weights_, blocks_, rows, times * height, SumsOf(0, batch.begin));
+  }
+  // Sums of the `i`-th time ahead and batch row b: the shard's rows lie together.
+  A* SumsOf(Index i, Index b) const {
+    const Range batch = share_.batch;
+    const Index row =
+        batch.begin * space_.times_ahead + i * (batch.end - batch.begin) + (b - batch.begin);
+    return space_.sums + row * Cell::kSums * L::kBlock;
   }
 
   // A masked step carries the states and repeats the output, or puts out zeros.
@@ -126,22 +183,25 @@ class ForwardShard {
     const Index units = a_.shape.units;
     T* const to = a_.outputs + at_.Output(t, b) * units;
     if (t == 0 || a_.options.zero_output_for_mask) {
-      for (Index u = 0; u < units; ++u) Store(A(0), to + u);
+      for (Index u = units_.begin; u < units_.end; ++u) Store(A(0), to + u);
     } else {
       const T* const from = a_.outputs + at_.Output(t - 1, b) * units;
-      for (Index u = 0; u < units; ++u) to[u] = from[u];
+      for (Index u = units_.begin; u < units_.end; ++u) to[u] = from[u];
     }
   }
 
   void Prepare(Index t, Index b) {
-    ForwardRow<A>& row = space_.rows[b];
+    ForwardRow<A>& row = rows_[b];
     const T* const x = a_.x + at_.Input(t, b) * a_.shape.input;
-    if constexpr (kStaged<T>) {
-      LoadRow(x, a_.shape.input, space_.x + b * a_.shape.input);
-    } else {
+    if constexpr (!kStaged<T>) {
       row.x = x;
       row.next[0] = a_.outputs + at_.Output(t, b) * a_.shape.units;
+    } else if (space_.times_ahead == 0) {
+      A* const to = space_.x + (share_.member * a_.shape.batch + b) * a_.shape.input;
+      LoadRow(x, a_.shape.input, to);
+      row.x = to;
     }
+    if (space_.times_ahead > 0) row.sums = SumsOf(t % space_.times_ahead, b);
     if (panels_ != nullptr) {
       const Index step = t * a_.shape.batch + b;
       row.saved = panels_ + step * L::kRow;
@@ -154,10 +214,10 @@ class ForwardShard {
   void Advance(Index t, ForwardRow<A>* row) {
     A* const h = row->next[0];
     if constexpr (kStaged<T>) {  // what is stored is what the next step reads
-      const Index units = a_.shape.units;
-      T* const to = a_.outputs + at_.Output(t, row - space_.rows) * units;
-      StoreRow(h, units, to);
-      LoadRow(to, units, h);
+      const Index count = units_.end - units_.begin;
+      T* const to = a_.outputs + at_.Output(t, row - rows_) * a_.shape.units + units_.begin;
+      StoreRow(h + units_.begin, count, to);
+      LoadRow(to, count, h + units_.begin);
       row->next[0] = const_cast<A*>(row->prev[0]);  // one of the two buffers of this row
     }
     row->prev[0] = h;
@@ -165,32 +225,30 @@ class ForwardShard {
   }
 
   void End(Index b) {
-    const Index units = a_.shape.units;
+    const Index at = b * a_.shape.units + units_.begin;
     for (int s = 0; s < Cell::kStates; ++s) {
-      StoreRow(space_.rows[b].prev[s], units, a_.final[s] + b * units);
+      StoreRow(rows_[b].prev[s] + units_.begin, units_.end - units_.begin, a_.final[s] + at);
     }
   }
 
   const ForwardArgs<T>& a_;
   const ForwardSpace<CellT, T>& space_;
   const ForwardWeights<A>& weights_;
-  const Range batch_;
+  const Share share_;
+  const Range blocks_, units_;
   const Rows at_;
   const Index padded_;
   A* const panels_;
   A* const states_;
+  ForwardRow<A>* const rows_;
+  ForwardRow<A>** const active_;
 };
 
 template <template <typename> class CellT, typename T>
-void Forward(const ForwardArgs<T>& a, const Pool& pool) {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+void PackForward(const ForwardArgs<T>& a, const ForwardSpace<CellT, T>& space, const Pool& pool) {
+  using L = Layout<CellT, ComputeType<T>>;
   using Cell = typename L::Cell;
   const RnnShape& s = a.shape;
-  if (s.batch == 0 || s.units == 0) return;
-  Arena arena(a.workspace);
-  const ForwardSpace<CellT, T> space(a, arena);
-
   const Index blocks = L::Blocks(s.units);
   const int packers = static_cast<int>(Max(1, Min(pool.threads, blocks)));
   const auto pack = [&](auto phase, Index block) {
@@ -200,19 +258,28 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
     PackBlock<L, Input>(a.kernel, s.input, s.units, block, space.input[kPhase]);
     PackBlock<L, Recurrent>(a.recurrent_kernel, s.units, s.units, block, space.recurrent[kPhase]);
   };
-  if (s.time > 0) {
-    ParallelFor(pool, packers, [&](int i) {
-      const Range part = PartOf(blocks, i, packers);
-      for (Index block = part.begin; block < part.end; ++block) {
-        PackBias<L>(a.bias, s.units, block, space.bias);
-        pack(RowCount<0>(), block);
-        if constexpr (Cell::kPhases == 2) pack(RowCount<1>(), block);
-      }
-    });
-  }
+  ParallelFor(pool, packers, [&](int i) {
+    const Range part = PartOf(blocks, i, packers);
+    for (Index block = part.begin; block < part.end; ++block) {
+      PackBias<L>(a.bias, s.units, block, space.bias);
+      pack(RowCount<0>(), block);
+      if constexpr (Cell::kPhases == 2) pack(RowCount<1>(), block);
+    }
+  });
+}
+
+template <template <typename> class CellT, typename T>
+void Forward(const ForwardArgs<T>& a, const Pool& pool) {
+  using A = ComputeType<T>;
+  using L = Layout<CellT, A>;
+  const RnnShape& s = a.shape;
+  if (s.batch == 0 || s.units == 0) return;
+  Arena arena(a.workspace);
+  const ForwardSpace<CellT, T> space(a, pool, arena);
+  if (s.time > 0) PackForward<CellT, T>(a, space, pool);
 
   ForwardWeights<A> weights;
-  for (int p = 0; p < Cell::kPhases; ++p) {
+  for (int p = 0; p < L::Cell::kPhases; ++p) {
     weights.input[p] = space.input[p];
     weights.recurrent[p] = space.recurrent[p];
   }
@@ -220,16 +287,17 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
   weights.input_depth = s.input;
   weights.units = s.units;
   weights.saved_stride = (a.reserve_space == nullptr ? 1 : s.time) * s.batch * L::kRow;
-  const int shards = BatchShards(s, pool);
-  ParallelFor(pool, shards, [&](int i) {
-    ForwardShard<CellT, T>(a, space, weights, PartOf(s.batch, i, shards)).Run();
-  });
+  weights.sums_stride = space.times_ahead * s.batch * L::Cell::kSums * L::kBlock;
+  const double work =
+      static_cast<double>(s.time) * s.batch * L::Cell::kGates * s.units * (s.input + s.units);
+  ForShares(pool, space.split, s, work,
+            [&](const Share& share) { ForwardWorker<CellT, T>(a, space, weights, share).Run(); });
 }
 
 template <template <typename> class CellT, typename T>
-std::size_t ForwardWorkspace(const ForwardArgs<T>& a, const Pool&) {
+std::size_t ForwardWorkspace(const ForwardArgs<T>& a, const Pool& pool) {
   Arena arena(nullptr);
-  ForwardSpace<CellT, T>(a, arena);
+  ForwardSpace<CellT, T>(a, pool, arena);
   return arena.used();
 }
 

@@ -10,11 +10,12 @@ namespace tfrnn::cpu::TFRNN_ISA {
 // padded to whole blocks.
 template <typename A>
 struct ForwardRow {
-  const A* x = nullptr;                // [C]
-  const A* prev[kMaxStates] = {};      // h first
-  A* next[kMaxStates] = {};            // states other than h may be updated in place
-  A* saved = nullptr;                  // panel row of block 0, or none
-  A* operand = nullptr;                // [padded units], cells with two phases only
+  const A* x = nullptr;            // [C], not with sums
+  const A* sums = nullptr;         // x·kernel + bias of block 0, if computed ahead
+  const A* prev[kMaxStates] = {};  // h first
+  A* next[kMaxStates] = {};        // states other than h may be updated in place
+  A* saved = nullptr;              // panel row of block 0, or none
+  A* operand = nullptr;            // [padded units], cells with two phases only
 };
 
 template <typename A>
@@ -23,16 +24,27 @@ struct ForwardWeights {
   const A* recurrent[2] = {};  // per phase
   const A* bias = nullptr;     // see PackBias
   Index input_depth = 0, units = 0;
-  Index saved_stride = 0;      // elements from a panel row to the same row of the next block
+  Index saved_stride = 0;  // elements from a panel row to the same row of the next block
+  Index sums_stride = 0;   // likewise, from a row of sums
 };
 
+// Adds x·kernel to the accumulators of a tile that hold the bias.
 template <template <typename> class CellT, typename A, int kPhase, int kRows>
+TFRNN_INLINE void AddInput(Vec<A> (&acc)[kRows][Layout<CellT, A>::kSumVecs],
+                           const ForwardWeights<A>& w, Index block,
+                           const RowPointers<A, kRows>& x) {
+  using Gates = GateSet<typename Layout<CellT, A>::Cell, kPhase, false>;
+  using Columns = WeightColumns<CellT, A, Gates>;
+  Accumulate<Columns, kRows>(acc, x, w.input[kPhase] + block * w.input_depth * Columns::kStride,
+                             w.input_depth);
+}
+
+template <template <typename> class CellT, typename A, int kPhase, bool kAhead, int kRows>
 TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
                               const ForwardRow<A>* const* rows) {
   using L = Layout<CellT, A>;
   using Cell = typename L::Cell;
   using V = Vec<A>;
-  using Input = WeightColumns<CellT, A, GateSet<Cell, kPhase, false>>;
   using Recurrent = WeightColumns<CellT, A, GateSet<Cell, kPhase, true>>;
   constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
 
@@ -44,11 +56,11 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
     h.row[i] = kPhase == 0 ? rows[i]->prev[0] : rows[i]->operand;
 #pragma GCC unroll 8
     for (int j = 0; j < L::kSumVecs; ++j) {
-      acc[i][j] = LoadVec(w.bias + (block * L::kSumVecs + j) * kN);
+      acc[i][j] = kAhead ? LoadVec(rows[i]->sums + block * w.sums_stride + j * kN)
+                         : LoadVec(w.bias + (block * L::kSumVecs + j) * kN);
     }
   }
-  Accumulate<Input, kRows>(acc, x, w.input[kPhase] + block * w.input_depth * Input::kStride,
-                           w.input_depth);
+  if constexpr (!kAhead) AddInput<CellT, A, kPhase, kRows>(acc, w, block, x);
   Accumulate<Recurrent, kRows>(acc, h, w.recurrent[kPhase] + block * w.units * Recurrent::kStride,
                                w.units);
 
@@ -82,22 +94,46 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
   }
 }
 
-template <template <typename> class CellT, typename A, int kPhase>
-TFRNN_NOINLINE void ForwardPhase(const ForwardWeights<A>& w, const ForwardRow<A>* const* rows,
-                                 Index count) {
-  const Index blocks = Layout<CellT, A>::Blocks(w.units);
-  for (Index block = 0; block < blocks; ++block) {
+// One phase of a step, for the units of some blocks.
+template <template <typename> class CellT, typename A, int kPhase, bool kAhead>
+TFRNN_NOINLINE void ForwardPhase(const ForwardWeights<A>& w, Range blocks,
+                                 const ForwardRow<A>* const* rows, Index count) {
+  for (Index block = blocks.begin; block < blocks.end; ++block) {
     ForTiles(count, [&](Index first, auto tile) {
-      ForwardTile<CellT, A, kPhase, decltype(tile)::value>(w, block, rows + first);
+      ForwardTile<CellT, A, kPhase, kAhead, decltype(tile)::value>(w, block, rows + first);
     });
   }
 }
 
+// x·kernel + bias of `count` rows at once, which a step then starts from: with few rows in a
+// batch, a tile of many times reads the weights once for all of them. sums is
+// [block][count][kSums][units of the block]. Sums come out as those of ForwardTile, bit by bit.
 template <template <typename> class CellT, typename A>
-void ForwardStep(const ForwardWeights<A>& w, const ForwardRow<A>* const* rows, Index count) {
-  ForwardPhase<CellT, A, 0>(w, rows, count);
-  if constexpr (Layout<CellT, A>::Cell::kPhases == 2) {
-    ForwardPhase<CellT, A, 1>(w, rows, count);
+TFRNN_NOINLINE void SumsAhead(const ForwardWeights<A>& w, Range blocks, const A* const* x,
+                              Index count, A* sums) {
+  using L = Layout<CellT, A>;
+  for (Index block = blocks.begin; block < blocks.end; ++block) {
+    ForTiles(count, [&](Index first, auto tile) {
+      constexpr int kRows = decltype(tile)::value;
+      Vec<A> acc[kRows][L::kSumVecs];
+      RowPointers<A, kRows> rows;
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+        rows.row[i] = x[first + i];
+#pragma GCC unroll 8
+        for (int j = 0; j < L::kSumVecs; ++j) {
+          acc[i][j] = LoadVec(w.bias + (block * L::kSumVecs + j) * kLanes<A>);
+        }
+      }
+      AddInput<CellT, A, 0, kRows>(acc, w, block, rows);
+      if constexpr (L::Cell::kPhases == 2) AddInput<CellT, A, 1, kRows>(acc, w, block, rows);
+      A* to = sums + block * w.sums_stride + first * L::kSumVecs * kLanes<A>;
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+        for (int j = 0; j < L::kSumVecs; ++j, to += kLanes<A>) StoreVec(to, acc[i][j]);
+      }
+    });
   }
 }
 

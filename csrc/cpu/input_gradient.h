@@ -1,7 +1,6 @@
 // dx = gradients of the sums · kernel^T, for all times at once.
 #pragma once
 
-#include "csrc/cpu/forward.h"
 #include "csrc/cpu/panel_gemm.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
@@ -56,8 +55,9 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
         panels[r] = dsums + (first + r) * L::kRow;
         out[r] = space.results + (i * kInputGradientRows + r) * space.columns;
       }
-      PanelGemm<CellT, A, typename Space::Gates>(space.kernel, s.input, s.units, steps * L::kRow,
-                                                 panels, out, count, /*add=*/false);
+      PanelGemm<CellT, A, typename Space::Gates>(space.kernel, {0, L::Tiles(s.input)}, s.units,
+                                                 steps * L::kRow, panels, out, count,
+                                                 /*add=*/false);
       for (Index r = 0; r < count; ++r) {
         const Index t = (first + r) / s.batch, b = (first + r) % s.batch;
         StoreRow(out[r], s.input, a.dx + at.Input(t, b) * s.input);

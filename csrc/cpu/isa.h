@@ -40,8 +40,17 @@ void ParallelFor(const Pool& pool, int count, const Body& body) {
     return;
   }
   pool.run(
-      pool.context, count,
-      [](void* argument, int i) { (*static_cast<const Body*>(argument))(i); },
+      pool.context, count, [](void* argument, int i) { (*static_cast<const Body*>(argument))(i); },
+      const_cast<Body*>(&body));
+}
+
+// Runs body(i, n) on n threads side by side, n between 1 and `most`.
+template <typename Body>
+void ForTeam(const Pool& pool, int most, int patience, const Body& body) {
+  if (most == 1 || pool.gather == nullptr) return body(0, 1);
+  pool.gather(
+      pool.context, most, patience,
+      [](void* argument, int i, int n) { (*static_cast<const Body*>(argument))(i, n); },
       const_cast<Body*>(&body));
 }
 

@@ -25,10 +25,9 @@ struct Layout {
 
   static constexpr Index Blocks(Index units) { return CeilDiv(units, kBlock); }
   static constexpr Index Padded(Index units) { return Blocks(units) * kBlock; }
-  // Columns of a matrix that PanelGemm writes, padded to whole tiles.
-  static constexpr Index PaddedColumns(Index width) {
-    return CeilDiv(width, kColumns) * kColumns;
-  }
+  // A matrix that PanelGemm writes: tiles of columns, and its width padded to whole ones.
+  static constexpr Index Tiles(Index width) { return CeilDiv(width, kColumns); }
+  static constexpr Index PaddedColumns(Index width) { return Tiles(width) * kColumns; }
   static constexpr Index PanelElements(const RnnShape& s) {
     return Blocks(s.units) * s.time * s.batch * kRow;
   }
@@ -36,8 +35,8 @@ struct Layout {
     return s.time * s.batch * Padded(s.units);
   }
   static constexpr std::size_t ReserveBytes(const RnnShape& s) {
-    return sizeof(A) * static_cast<std::size_t>(PanelElements(s) +
-                                                (Cell::kStates - 1) * StateElements(s));
+    return sizeof(A) *
+           static_cast<std::size_t>(PanelElements(s) + (Cell::kStates - 1) * StateElements(s));
   }
 };
 

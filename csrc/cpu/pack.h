@@ -29,7 +29,7 @@ TFRNN_NOINLINE void PackBlock(const T* w, Index depth, Index units, Index block,
 // where a column is a row of w: the operand of PanelGemm.
 template <typename L, typename Gates>
 constexpr Index TransposedElements(Index width, Index units) {
-  return CeilDiv(width, L::kColumns) * L::Blocks(units) * Gates::kCount * L::kBlock * L::kColumns;
+  return L::Tiles(width) * L::Blocks(units) * Gates::kCount * L::kBlock * L::kColumns;
 }
 
 template <typename L, typename Gates, typename T, typename A>

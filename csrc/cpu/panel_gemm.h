@@ -28,16 +28,16 @@ TFRNN_INLINE void PanelTile(Vec<A> (&acc)[kRows][4], const A* const* rows, Index
   }
 }
 
-// out[i][0 .. PaddedColumns(width)) (+)= panel row i · packed (see PackTransposed). `rows` are the
-// panel rows of block 0. Depth is cut so that a piece of packed weights stays in the L2 cache.
+// out[i] (+)= panel row i · packed (see PackTransposed), for the columns of some tiles. `rows` are
+// the panel rows of block 0. Depth is cut so that a piece of packed weights stays in the L2 cache.
 template <template <typename> class CellT, typename A, typename Gates>
-TFRNN_NOINLINE void PanelGemm(const A* packed, Index width, Index units, Index block_stride,
+TFRNN_NOINLINE void PanelGemm(const A* packed, Range tiles, Index units, Index block_stride,
                               const A* const* rows, A* const* out, Index count, bool add) {
   using L = Layout<CellT, A>;
   constexpr Index kBlockDepth = Gates::kCount * L::kBlock;
   constexpr Index kChunk = Max(1, 1024 / kBlockDepth);
   const Index blocks = L::Blocks(units);
-  for (Index tile = 0; tile < CeilDiv(width, L::kColumns); ++tile) {
+  for (Index tile = tiles.begin; tile < tiles.end; ++tile) {
     for (Index first = 0; first < blocks; first += kChunk) {
       const Range chunk{first, Min(first + kChunk, blocks)};
       const A* const b = packed + (tile * blocks + first) * kBlockDepth * L::kColumns;
@@ -69,7 +69,7 @@ TFRNN_NOINLINE void PanelGemm(const A* packed, Index width, Index units, Index b
 // All tiles of PackTransposed, shared out over the pool.
 template <typename L, typename Gates, typename T, typename A>
 void PackAllTransposed(const T* w, Index width, Index units, A* packed, const Pool& pool) {
-  const Index tiles = CeilDiv(width, L::kColumns);
+  const Index tiles = L::Tiles(width);
   const int packers = static_cast<int>(Max(1, Min(pool.threads, tiles)));
   ParallelFor(pool, packers, [&](int i) {
     const Range part = PartOf(tiles, i, packers);

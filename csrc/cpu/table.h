@@ -26,7 +26,7 @@ const Kernels<T>& Table() {
 }
 
 // Instantiates the table of a cell for every storage type the ops register.
-#define TFRNN_INSTANTIATE(Cell)                         \
+#define TFRNN_INSTANTIATE(Cell)                          \
   template const Kernels<float>& Table<Cell, float>();   \
   template const Kernels<double>& Table<Cell, double>(); \
   template const Kernels<Half>& Table<Cell, Half>();     \

@@ -54,8 +54,8 @@ struct PlainColumns {
 };
 
 template <typename Columns, int kRows, typename A, typename Operand>
-TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Operand& a,
-                             const A* b, Index count) {
+TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Operand& a, const A* b,
+                             Index count) {
   constexpr int kVecs = Columns::kVecs;
   for (Index k = 0; k < count; ++k, b += Columns::kStride) {
     if constexpr (kHoldWeights) {

@@ -4,7 +4,7 @@
 // thread has rows of the result of its own; the sum over time is never split.
 #pragma once
 
-#include "csrc/cpu/forward.h"
+#include "csrc/cpu/pack.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -82,8 +82,8 @@ class GradientSegment {
     if constexpr (kFactor == Factor::kOperand) {
       for (Index m = rows.begin; m < end; ++m) {
         const Index block = m / L::kBlock, unit = m % L::kBlock;
-        to[m - rows.begin] = dsums_[(block * s.time * s.batch + step) * L::kRow +
-                                    Cell::kOperand * L::kBlock + unit];
+        to[m - rows.begin] =
+            dsums_[(block * s.time * s.batch + step) * L::kRow + Cell::kOperand * L::kBlock + unit];
       }
     } else {
       const T* from;

@@ -39,8 +39,8 @@ class ForwardOp : public RnnOp<TF> {
                                            "found shape " +
                                            recurrent_kernel.shape().DebugString()));
     OP_REQUIRES_OK(ctx, CheckShape("kernel", kernel, TensorShape({shape.input, gates})));
-    OP_REQUIRES_OK(ctx, CheckShape("recurrent_kernel", recurrent_kernel,
-                                   TensorShape({shape.units, gates})));
+    OP_REQUIRES_OK(
+        ctx, CheckShape("recurrent_kernel", recurrent_kernel, TensorShape({shape.units, gates})));
     if (!Absent(bias)) {
       OP_REQUIRES_OK(ctx, CheckShape("bias", bias,
                                      counts.biases == 1 ? TensorShape({gates})
@@ -54,20 +54,18 @@ class ForwardOp : public RnnOp<TF> {
 
     const TensorShape state({shape.batch, shape.units});
     Tensor* output = nullptr;
-    OP_REQUIRES_OK(ctx,
-                   ctx->allocate_output(0, this->RowsShape(shape, shape.units), &output));
+    OP_REQUIRES_OK(ctx, ctx->allocate_output(0, this->RowsShape(shape, shape.units), &output));
     args.outputs = Base::Data(output);
     for (int s = 0; s < counts.states; ++s) {
-      OP_REQUIRES_OK(
-          ctx, CheckShape(s == 0 ? "initial_h" : "initial_c", ctx->input(1 + s), state));
+      OP_REQUIRES_OK(ctx, CheckShape(s == 0 ? "initial_h" : "initial_c", ctx->input(1 + s), state));
       args.initial[s] = Base::Data(ctx->input(1 + s));
       OP_REQUIRES_OK(ctx, ctx->allocate_output(1 + s, state, &output));
       args.final[s] = Base::Data(output);
     }
     const auto reserve_bytes =
         keep_reserve_ ? static_cast<int64_t>(this->cell_.kernels->reserve_bytes(shape)) : 0;
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(1 + counts.states, TensorShape({reserve_bytes}),
-                                             &output));
+    OP_REQUIRES_OK(ctx,
+                   ctx->allocate_output(1 + counts.states, TensorShape({reserve_bytes}), &output));
     if (reserve_bytes > 0) args.reserve_space = output->flat<uint8_t>().data();
     OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->forward_workspace,
                                      this->cell_.kernels->forward));

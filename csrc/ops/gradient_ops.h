@@ -40,15 +40,15 @@ class GradOp : public RnnOp<TF> {
     OP_REQUIRES_OK(ctx, CheckShape("recurrent_kernel", recurrent_kernel,
                                    TensorShape({shape.units, counts.gates * shape.units})));
     OP_REQUIRES_OK(ctx, CheckShape("doutputs", doutputs, outputs.shape()));
-    OP_REQUIRES_OK(ctx, CheckOpaque("reserve_space", reserve,
-                                    this->cell_.kernels->reserve_bytes(shape)));
+    OP_REQUIRES_OK(
+        ctx, CheckOpaque("reserve_space", reserve, this->cell_.kernels->reserve_bytes(shape)));
     OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(S + 1), shape, &args.mask));
     const TensorShape state({shape.batch, shape.units});
     Tensor* output = nullptr;
     for (int s = 0; s < S; ++s) {
       OP_REQUIRES_OK(ctx, CheckShape(s == 0 ? "initial_h" : "initial_c", ctx->input(s), state));
-      OP_REQUIRES_OK(
-          ctx, CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(S + 5 + s), state));
+      OP_REQUIRES_OK(ctx,
+                     CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(S + 5 + s), state));
       args.initial[s] = Base::Data(ctx->input(s));
       args.dfinal[s] = Base::Data(ctx->input(S + 5 + s));
       OP_REQUIRES_OK(ctx, ctx->allocate_output(s, state, &output));
@@ -59,8 +59,8 @@ class GradOp : public RnnOp<TF> {
     args.doutputs = Base::Data(doutputs);
     args.reserve_space = reserve.template flat<uint8_t>().data();
     // In the memory of reserve_space if nobody else reads that.
-    OP_REQUIRES_OK(
-        ctx, ctx->forward_input_or_allocate_output({S + 3}, S, reserve.shape(), &output));
+    OP_REQUIRES_OK(ctx,
+                   ctx->forward_input_or_allocate_output({S + 3}, S, reserve.shape(), &output));
     args.dgates = output->template flat<uint8_t>().data();
     OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->backward_workspace,
                                      this->cell_.kernels->backward));
@@ -90,8 +90,8 @@ class GradInputOp : public RnnOp<TF> {
     shape.input = x.dim_size(2);
     shape.units = kernel.dim_size(1) / gates;
     args.options = this->options_;
-    OP_REQUIRES_OK(
-        ctx, CheckShape("kernel", kernel, TensorShape({shape.input, gates * shape.units})));
+    OP_REQUIRES_OK(ctx,
+                   CheckShape("kernel", kernel, TensorShape({shape.input, gates * shape.units})));
     OP_REQUIRES_OK(ctx, CheckOpaque("dgates", dgates, this->cell_.kernels->reserve_bytes(shape)));
     Tensor* dx = nullptr;
     OP_REQUIRES_OK(ctx, ctx->allocate_output(0, x.shape(), &dx));
@@ -129,20 +129,19 @@ class GradWeightsOp : public RnnOp<TF> {
     shape.units = outputs.dim_size(2);
     args.options = this->options_;
     const int64_t gates = counts.gates * shape.units;
+    OP_REQUIRES_OK(ctx, CheckShape("outputs", outputs, this->RowsShape(shape, shape.units)));
     OP_REQUIRES_OK(ctx,
-                   CheckShape("outputs", outputs, this->RowsShape(shape, shape.units)));
-    OP_REQUIRES_OK(ctx, CheckShape("initial_h", initial_h,
-                                   TensorShape({shape.batch, shape.units})));
+                   CheckShape("initial_h", initial_h, TensorShape({shape.batch, shape.units})));
     OP_REQUIRES_OK(ctx, CheckOpaque("dgates", dgates, this->cell_.kernels->reserve_bytes(shape)));
-    OP_REQUIRES(ctx, Absent(bias) || bias.NumElements() == counts.biases * gates,
-                absl::InvalidArgumentError(absl::StrCat("bias must hold ", counts.biases * gates,
-                                                        " values or none, found ",
-                                                        bias.NumElements())));
+    OP_REQUIRES(
+        ctx, Absent(bias) || bias.NumElements() == counts.biases * gates,
+        absl::InvalidArgumentError(absl::StrCat("bias must hold ", counts.biases * gates,
+                                                " values or none, found ", bias.NumElements())));
     OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(2), shape, &args.mask));
     Tensor *dkernel = nullptr, *drecurrent_kernel = nullptr, *dbias = nullptr;
     OP_REQUIRES_OK(ctx, ctx->allocate_output(0, TensorShape({shape.input, gates}), &dkernel));
-    OP_REQUIRES_OK(
-        ctx, ctx->allocate_output(1, TensorShape({shape.units, gates}), &drecurrent_kernel));
+    OP_REQUIRES_OK(ctx,
+                   ctx->allocate_output(1, TensorShape({shape.units, gates}), &drecurrent_kernel));
     OP_REQUIRES_OK(ctx, ctx->allocate_output(2, bias.shape(), &dbias));
     args.x = Base::Data(x);
     args.initial_h = Base::Data(initial_h);

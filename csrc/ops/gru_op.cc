@@ -35,14 +35,14 @@ REGISTER_OP("TfrnnGru")
     .Attr("reset_after: bool = true")
     .Attr("zero_output_for_mask: bool = false")
     .Attr("keep_reserve: bool = true")
-    .Input("x: T")                  // rows of [features]
-    .Input("initial_h: T")          // [batch, units]
-    .Input("kernel: T")             // [features, 3 * units], gates z, r, candidate
-    .Input("recurrent_kernel: T")   // [units, 3 * units]
-    .Input("bias: T")               // [2, 3 * units] or [3 * units], optional
-    .Input("mask: bool")            // rows, optional
-    .Output("outputs: T")           // rows of [units]
-    .Output("final_h: T")           // [batch, units]
+    .Input("x: T")                   // rows of [features]
+    .Input("initial_h: T")           // [batch, units]
+    .Input("kernel: T")              // [features, 3 * units], gates z, r, candidate
+    .Input("recurrent_kernel: T")    // [units, 3 * units]
+    .Input("bias: T")                // [2, 3 * units] or [3 * units], optional
+    .Input("mask: bool")             // rows, optional
+    .Output("outputs: T")            // rows of [units]
+    .Output("final_h: T")            // [batch, units]
     .Output("reserve_space: uint8")  // for the gradient only
     .SetShapeFn(WithCounts<ForwardShape>)
     .Doc("A GRU over whole sequences; see tfrnn_ops.gru.");

@@ -1,7 +1,6 @@
 // TfrnnLstm and its gradient. "rows" below are [batch, time, ...], or [time, batch, ...] if
 // time_major; an absent optional tensor is a vector of no elements.
 #include "csrc/cells/lstm.h"
-
 #include "csrc/ops/register.h"
 #include "csrc/ops/shapes.h"
 #include "tensorflow/core/framework/op.h"
@@ -24,16 +23,16 @@ REGISTER_OP("TfrnnLstm")
     .Attr("go_backwards: bool = false")
     .Attr("zero_output_for_mask: bool = false")
     .Attr("keep_reserve: bool = true")
-    .Input("x: T")                  // rows of [features]
-    .Input("initial_h: T")          // [batch, units]
-    .Input("initial_c: T")          // [batch, units]
-    .Input("kernel: T")             // [features, 4 * units], gates i, f, g, o
-    .Input("recurrent_kernel: T")   // [units, 4 * units]
-    .Input("bias: T")               // [4 * units], optional
-    .Input("mask: bool")            // rows, optional
-    .Output("outputs: T")           // rows of [units]
-    .Output("final_h: T")           // [batch, units]
-    .Output("final_c: T")           // [batch, units]
+    .Input("x: T")                   // rows of [features]
+    .Input("initial_h: T")           // [batch, units]
+    .Input("initial_c: T")           // [batch, units]
+    .Input("kernel: T")              // [features, 4 * units], gates i, f, g, o
+    .Input("recurrent_kernel: T")    // [units, 4 * units]
+    .Input("bias: T")                // [4 * units], optional
+    .Input("mask: bool")             // rows, optional
+    .Output("outputs: T")            // rows of [units]
+    .Output("final_h: T")            // [batch, units]
+    .Output("final_c: T")            // [batch, units]
     .Output("reserve_space: uint8")  // for the gradient only
     .SetShapeFn([](InferenceContext* c) { return ForwardShape(c, CountsOf<Lstm>()); })
     .Doc("An LSTM over whole sequences; see tfrnn_ops.lstm.");

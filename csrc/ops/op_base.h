@@ -26,15 +26,12 @@ inline absl::Status CheckShape(const char* name, const Tensor& tensor, const Ten
 
 inline absl::Status CheckRank(const char* name, const Tensor& tensor, int rank) {
   if (tensor.dims() == rank) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, " must have rank ", rank,
-                                                 ", found shape ",
-                                                 tensor.shape().DebugString()));
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " must have rank ", rank, ", found shape ", tensor.shape().DebugString()));
 }
 
 // An optional argument is absent when it is a vector of no elements.
-inline bool Absent(const Tensor& tensor) {
-  return tensor.dims() == 1 && tensor.NumElements() == 0;
-}
+inline bool Absent(const Tensor& tensor) { return tensor.dims() == 1 && tensor.NumElements() == 0; }
 
 template <typename TF>
 class RnnOp : public OpKernel {
@@ -45,8 +42,7 @@ class RnnOp : public OpKernel {
     OP_REQUIRES_OK(c, c->GetAttr("time_major", &time_major_));
     OP_REQUIRES_OK(c, c->GetAttr("go_backwards", &options_.go_backwards));
     if (c->HasAttr("zero_output_for_mask")) {
-      OP_REQUIRES_OK(c,
-                     c->GetAttr("zero_output_for_mask", &options_.zero_output_for_mask));
+      OP_REQUIRES_OK(c, c->GetAttr("zero_output_for_mask", &options_.zero_output_for_mask));
     }
   }
 

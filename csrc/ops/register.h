@@ -13,21 +13,20 @@ class OpOf : public Op<TF> {
   explicit OpOf(OpKernelConstruction* c) : Op<TF>(c, Select::template Cell<TF>(c)) {}
 };
 
-#define TFRNN_REGISTER_KERNEL(name, Op, Select, TF)                                    \
-  REGISTER_KERNEL_BUILDER(                                                             \
-      Name(name).Device(tensorflow::DEVICE_CPU).TypeConstraint<TF>("T"), \
-      OpOf<Op, Select, TF>)
+#define TFRNN_REGISTER_KERNEL(name, Op, Select, TF)                                          \
+  REGISTER_KERNEL_BUILDER(Name(name).Device(tensorflow::DEVICE_CPU).TypeConstraint<TF>("T"), \
+                          OpOf<Op, Select, TF>)
 
-#define TFRNN_REGISTER_CELL_FOR(name, Select, TF)                           \
-  TFRNN_REGISTER_KERNEL(name, ForwardOp, Select, TF);                       \
-  TFRNN_REGISTER_KERNEL(name "Grad", GradOp, Select, TF);                   \
-  TFRNN_REGISTER_KERNEL(name "GradInput", GradInputOp, Select, TF);         \
+#define TFRNN_REGISTER_CELL_FOR(name, Select, TF)                   \
+  TFRNN_REGISTER_KERNEL(name, ForwardOp, Select, TF);               \
+  TFRNN_REGISTER_KERNEL(name "Grad", GradOp, Select, TF);           \
+  TFRNN_REGISTER_KERNEL(name "GradInput", GradInputOp, Select, TF); \
   TFRNN_REGISTER_KERNEL(name "GradWeights", GradWeightsOp, Select, TF)
 
-#define TFRNN_REGISTER_CELL(name, Select)                   \
-  TFRNN_REGISTER_CELL_FOR(name, Select, Eigen::half);       \
-  TFRNN_REGISTER_CELL_FOR(name, Select, Eigen::bfloat16);   \
-  TFRNN_REGISTER_CELL_FOR(name, Select, float);             \
+#define TFRNN_REGISTER_CELL(name, Select)                 \
+  TFRNN_REGISTER_CELL_FOR(name, Select, Eigen::half);     \
+  TFRNN_REGISTER_CELL_FOR(name, Select, Eigen::bfloat16); \
+  TFRNN_REGISTER_CELL_FOR(name, Select, float);           \
   TFRNN_REGISTER_CELL_FOR(name, Select, double)
 
 }  // namespace tfrnn

@@ -12,8 +12,8 @@ bool Absent(InferenceContext* c, ShapeHandle shape) {
 }
 
 // x is [batch, time, features], or [time, batch, features] if time_major.
-absl::Status Axes(InferenceContext* c, ShapeHandle x, DimensionHandle* time,
-                  DimensionHandle* batch, bool* time_major) {
+absl::Status Axes(InferenceContext* c, ShapeHandle x, DimensionHandle* time, DimensionHandle* batch,
+                  bool* time_major) {
   TF_RETURN_IF_ERROR(c->GetAttr("time_major", time_major));
   *time = c->Dim(x, *time_major ? 0 : 1);
   *batch = c->Dim(x, *time_major ? 1 : 0);
@@ -49,16 +49,15 @@ absl::Status CheckMask(InferenceContext* c, int input, DimensionHandle first,
 absl::Status RequireRank(InferenceContext* c, const char* name, int input, int rank,
                          ShapeHandle* shape) {
   if (c->WithRank(c->input(input), rank, shape).ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, " must have rank ", rank,
-                                                 ", found shape ",
+  return absl::InvalidArgumentError(absl::StrCat(name, " must have rank ", rank, ", found shape ",
                                                  c->DebugString(c->input(input))));
 }
 
 absl::Status RequireEqual(InferenceContext* c, const std::string& name, DimensionHandle found,
                           DimensionHandle expected, DimensionHandle* merged) {
   if (c->Merge(found, expected, merged).ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, " must be ", c->DebugString(expected),
-                                                 ", found ", c->DebugString(found)));
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " must be ", c->DebugString(expected), ", found ", c->DebugString(found)));
 }
 
 absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
@@ -68,29 +67,28 @@ absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
   const int after_states = counts.states + 1;
   TF_RETURN_IF_ERROR(RequireRank(c, "x", 0, 3, &x));
   TF_RETURN_IF_ERROR(RequireRank(c, "kernel", after_states, 2, &kernel));
-  TF_RETURN_IF_ERROR(
-      RequireRank(c, "recurrent_kernel", after_states + 1, 2, &recurrent_kernel));
+  TF_RETURN_IF_ERROR(RequireRank(c, "recurrent_kernel", after_states + 1, 2, &recurrent_kernel));
   TF_RETURN_IF_ERROR(Axes(c, x, &time, &batch, &time_major));
   units = c->Dim(recurrent_kernel, 0);
   for (int s = 0; s < counts.states; ++s) {
     const char* name = s == 0 ? "initial_h" : "initial_c";
     TF_RETURN_IF_ERROR(RequireRank(c, name, 1 + s, 2, &state));
-    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat(name, " axis 0 (batch)"), c->Dim(state, 0),
-                                    batch, &batch));
-    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat(name, " axis 1 (units)"), c->Dim(state, 1),
-                                    units, &units));
+    TF_RETURN_IF_ERROR(
+        RequireEqual(c, absl::StrCat(name, " axis 0 (batch)"), c->Dim(state, 0), batch, &batch));
+    TF_RETURN_IF_ERROR(
+        RequireEqual(c, absl::StrCat(name, " axis 1 (units)"), c->Dim(state, 1), units, &units));
   }
   TF_RETURN_IF_ERROR(c->Multiply(units, counts.gates, &gates));
   const std::string width = absl::StrCat(" axis 1 (", counts.gates, " * units)");
-  TF_RETURN_IF_ERROR(RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0),
-                                  c->Dim(x, 2), &unused));
+  TF_RETURN_IF_ERROR(
+      RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0), c->Dim(x, 2), &unused));
   TF_RETURN_IF_ERROR(
       RequireEqual(c, absl::StrCat("kernel", width), c->Dim(kernel, 1), gates, &gates));
   TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("recurrent_kernel", width),
                                   c->Dim(recurrent_kernel, 1), gates, &gates));
   TF_RETURN_IF_ERROR(CheckBias(c, after_states + 2, counts.biases, gates));
-  TF_RETURN_IF_ERROR(CheckMask(c, after_states + 3, time_major ? time : batch,
-                               time_major ? batch : time));
+  TF_RETURN_IF_ERROR(
+      CheckMask(c, after_states + 3, time_major ? time : batch, time_major ? batch : time));
 
   c->set_output(0, c->MakeShape({time_major ? time : batch, time_major ? batch : time, units}));
   for (int s = 0; s < counts.states; ++s) c->set_output(1 + s, c->Matrix(batch, units));

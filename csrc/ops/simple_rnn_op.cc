@@ -1,7 +1,6 @@
 // TfrnnSimpleRnn and its gradient. "rows" below are [batch, time, ...], or [time, batch, ...] if
 // time_major; an absent optional tensor is a vector of no elements.
 #include "csrc/cells/simple_rnn.h"
-
 #include "csrc/ops/register.h"
 #include "csrc/ops/shapes.h"
 #include "tensorflow/core/framework/op.h"
@@ -24,14 +23,14 @@ REGISTER_OP("TfrnnSimpleRnn")
     .Attr("go_backwards: bool = false")
     .Attr("zero_output_for_mask: bool = false")
     .Attr("keep_reserve: bool = true")
-    .Input("x: T")                  // rows of [features]
-    .Input("initial_h: T")          // [batch, units]
-    .Input("kernel: T")             // [features, units]
-    .Input("recurrent_kernel: T")   // [units, units]
-    .Input("bias: T")               // [units], optional
-    .Input("mask: bool")            // rows, optional
-    .Output("outputs: T")           // rows of [units]
-    .Output("final_h: T")           // [batch, units]
+    .Input("x: T")                   // rows of [features]
+    .Input("initial_h: T")           // [batch, units]
+    .Input("kernel: T")              // [features, units]
+    .Input("recurrent_kernel: T")    // [units, units]
+    .Input("bias: T")                // [units], optional
+    .Input("mask: bool")             // rows, optional
+    .Output("outputs: T")            // rows of [units]
+    .Output("final_h: T")            // [batch, units]
     .Output("reserve_space: uint8")  // for the gradient only
     .SetShapeFn([](InferenceContext* c) { return ForwardShape(c, CountsOf<SimpleRnn>()); })
     .Doc("A SimpleRNN over whole sequences; see tfrnn_ops.simple_rnn.");

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "csrc/cpu/pool.h"
 #include "tensorflow/core/lib/core/threadpool.h"
@@ -41,6 +43,50 @@ class SharedTasks {
   std::condition_variable all_done_;
 };
 
+// One gathering. Helpers join until the caller, whose patience is short, closes the door; the team
+// is whoever is inside. A helper that comes later returns, so nobody waits for a thread that the
+// busy pool never starts.
+class Gathering {
+ public:
+  Gathering(int most, void (*member)(void*, int, int), void* argument)
+      : most_(most), member_(member), argument_(argument) {}
+
+  void Join() {
+    int inside = inside_.load();
+    do {
+      if (inside == kClosed || inside == most_) return;
+    } while (!inside_.compare_exchange_weak(inside, inside + 1));
+    while (members_.load(std::memory_order_acquire) == 0) std::this_thread::yield();
+    member_(argument_, inside, members_.load());
+    finished_.fetch_add(1, std::memory_order_release);
+  }
+
+  void Lead(int patience) {
+    using Clock = std::chrono::steady_clock;
+    const auto deadline = Clock::now() + std::chrono::microseconds(patience);
+    while (inside_.load() < most_ && Clock::now() < deadline) std::this_thread::yield();
+    const int members = inside_.exchange(kClosed);
+    members_.store(members, std::memory_order_release);
+    member_(argument_, 0, members);
+    while (finished_.load(std::memory_order_acquire) < members - 1) std::this_thread::yield();
+  }
+
+ private:
+  static constexpr int kClosed = -1;
+  const int most_;
+  void (*const member_)(void*, int, int);
+  void* const argument_;
+  std::atomic<int> inside_{1};  // the caller is member 0
+  std::atomic<int> members_{0};
+  std::atomic<int> finished_{0};
+};
+
+// One team at a time in a process: two that wait for their members would fight for the cores.
+inline std::atomic<bool>& TeamIsOut() {
+  static std::atomic<bool> out{false};
+  return out;
+}
+
 inline cpu::Pool PoolOn(tensorflow::thread::ThreadPool* threads) {
   cpu::Pool pool;
   pool.threads = threads->NumThreads();
@@ -51,6 +97,15 @@ inline cpu::Pool PoolOn(tensorflow::thread::ThreadPool* threads) {
     for (int i = 1; i < count; ++i) pool->Schedule([tasks] { tasks->Work(); });
     tasks->Work();
     tasks->Wait();
+  };
+  pool.gather = [](void* context, int most, int patience, void (*member)(void*, int, int),
+                   void* argument) {
+    if (TeamIsOut().exchange(true)) return member(argument, 0, 1);
+    const auto gathering = std::make_shared<Gathering>(most, member, argument);
+    auto* const pool = static_cast<tensorflow::thread::ThreadPool*>(context);
+    for (int i = 1; i < most; ++i) pool->Schedule([gathering] { gathering->Join(); });
+    gathering->Lead(patience);
+    TeamIsOut().store(false);
   };
   return pool;
 }

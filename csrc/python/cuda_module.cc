@@ -96,19 +96,17 @@ void Bind(py::module_& m, const char* name) {
       [](const py::object& x, const std::vector<py::object>& initial, const py::object& kernel,
          const py::object& recurrent_kernel, const py::object& bias, const py::object& mask,
          const py::object& outputs, const std::vector<py::object>& final,
-         const py::object& workspace, bool time_major, bool go_backwards,
-         bool zero_output_for_mask, std::uintptr_t stream) {
-        const auto type =
-            x.attr("__cuda_array_interface__")["typestr"].cast<std::string>();
+         const py::object& workspace, bool time_major, bool go_backwards, bool zero_output_for_mask,
+         std::uintptr_t stream) {
+        const auto type = x.attr("__cuda_array_interface__")["typestr"].cast<std::string>();
         const auto call = type == "<f8" ? &Forward<Cell, double> : &Forward<Cell, float>;
         call(type == "<f8" ? type : "<f4", x, initial, kernel, recurrent_kernel, bias, mask,
              outputs, final, workspace, time_major, go_backwards, zero_output_for_mask, stream);
       },
       py::arg("x"), py::arg("initial"), py::arg("kernel"), py::arg("recurrent_kernel"),
-      py::arg("bias"), py::arg("mask"), py::arg("outputs"), py::arg("final"),
-      py::arg("workspace"), py::kw_only(), py::arg("time_major") = false,
-      py::arg("go_backwards") = false, py::arg("zero_output_for_mask") = false,
-      py::arg("stream") = 0,
+      py::arg("bias"), py::arg("mask"), py::arg("outputs"), py::arg("final"), py::arg("workspace"),
+      py::kw_only(), py::arg("time_major") = false, py::arg("go_backwards") = false,
+      py::arg("zero_output_for_mask") = false, py::arg("stream") = 0,
       "Enqueues an inference call over device arrays (float32 or float64); workspace is "
       "[batch, units]. Does not synchronise.");
 }

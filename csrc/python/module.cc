@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "csrc/bench/ceiling.h"
 #include "csrc/cells/gru.h"
 #include "csrc/cells/gru_reset_before.h"
 #include "csrc/cells/lstm.h"
@@ -78,9 +79,7 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(void* p) const {
-      ::operator delete(p, std::align_val_t(cpu::kAlignment));
-    }
+    void operator()(void* p) const { ::operator delete(p, std::align_val_t(cpu::kAlignment)); }
   };
   std::size_t bytes_;
   std::unique_ptr<void, Free> data_;
@@ -95,6 +94,12 @@ cpu::Pool ThreadsFor(int threads) {
     std::vector<std::thread> others;
     for (int i = 1; i < count; ++i) others.emplace_back(task, argument, i);
     task(argument, 0);
+    for (std::thread& other : others) other.join();
+  };
+  pool.gather = [](void*, int most, int, void (*member)(void*, int, int), void* argument) {
+    std::vector<std::thread> others;
+    for (int i = 1; i < most; ++i) others.emplace_back(member, argument, i, most);
+    member(argument, 0, most);
     for (std::thread& other : others) other.join();
   };
   return pool;
@@ -116,8 +121,8 @@ template <typename T>
 class Layer {
  public:
   Layer(const std::string& cell, Array<T> kernel, Array<T> recurrent_kernel,
-        std::optional<Array<T>> bias, bool time_major, bool go_backwards,
-        bool zero_output_for_mask, int threads)
+        std::optional<Array<T>> bias, bool time_major, bool go_backwards, bool zero_output_for_mask,
+        int threads)
       : cell_(FindCell<T>(cell)),
         kernel_(std::move(kernel)),
         recurrent_kernel_(std::move(recurrent_kernel)),
@@ -281,14 +286,22 @@ PYBIND11_MODULE(_core, m) {
 #else
   m.attr("built_with_cuda") = false;
 #endif
-  m.def("isa", [] { return tfrnn::cpu::IsaName(tfrnn::cpu::ActiveIsa()); },
-        "The instruction set in use: baseline, avx2 or avx512.");
+  m.def(
+      "isa", [] { return tfrnn::cpu::IsaName(tfrnn::cpu::ActiveIsa()); },
+      "The instruction set in use: baseline, avx2 or avx512.");
   m.def("isa_note", &tfrnn::cpu::IsaNote, "What TFRNN_ISA did to that choice, if anything.");
   m.def("cells", [] {
     std::vector<std::string> names;
     for (const auto& cell : tfrnn::Cells<float>()) names.emplace_back(cell.name);
     return names;
   });
+  m.def("fma_gflops", &tfrnn::bench::FmaGflops, py::arg("seconds"), py::arg("threads"),
+        py::call_guard<py::gil_scoped_release>(),
+        "float32 multiply-adds in registers, GFLOP/s of all threads, with the instruction set "
+        "in use.");
+  m.def("read_gbytes", &tfrnn::bench::ReadGbytes, py::arg("bytes"), py::arg("seconds"),
+        py::arg("threads"), py::call_guard<py::gil_scoped_release>(),
+        "GB/s of all threads, each reading `bytes` bytes of its own again and again.");
   tfrnn::BindLayer<float>(m, "Layer32");
   tfrnn::BindLayer<double>(m, "Layer64");
 }

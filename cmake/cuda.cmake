@@ -1,0 +1,30 @@
+# tfrnn_cuda: the GPU kernels; its sources see cuda/, csrc/cells and csrc/core, never TensorFlow.
+# The CUDA runtime is linked statically: see package.cmake for why its place in the order matters.
+
+set(CMAKE_CUDA_STANDARD 17)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+set(CMAKE_CUDA_RUNTIME_LIBRARY None)
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  # The GPU of this machine; without one, the oldest and a recent one prove that all compiles.
+  execute_process(COMMAND nvidia-smi -L OUTPUT_VARIABLE gpus ERROR_QUIET RESULT_VARIABLE no_gpu)
+  if(NOT no_gpu AND gpus MATCHES "GPU 0")
+    set(CMAKE_CUDA_ARCHITECTURES native)
+  else()
+    set(CMAKE_CUDA_ARCHITECTURES 75 90a)
+  endif()
+endif()
+enable_language(CUDA)
+if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 13)
+  message(FATAL_ERROR "${CMAKE_CUDA_COMPILER} is nvcc ${CMAKE_CUDA_COMPILER_VERSION}; expected 13.0 "
+                      "or newer.")
+endif()
+
+find_package(CUDAToolkit REQUIRED)
+file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)
+add_library(tfrnn_cuda STATIC ${cuda_sources})
+target_include_directories(tfrnn_cuda PUBLIC ${PROJECT_SOURCE_DIR})
+target_include_directories(tfrnn_cuda SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
+target_compile_definitions(tfrnn_cuda PUBLIC TFRNN_WITH_CUDA=1)
+target_compile_options(tfrnn_cuda PRIVATE -Xcompiler=-Wall,-Wextra -Xfatbin=-compress-all)
+set_target_properties(tfrnn_cuda PROPERTIES CUDA_VISIBILITY_PRESET hidden)
+target_link_libraries(tfrnn_cuda PUBLIC CUDA::cudart_static)

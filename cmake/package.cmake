@@ -1,0 +1,47 @@
+# What the Python package loads: libtfrnn_ops.so (the only part that sees TensorFlow), the pybind11
+# module _core (which must not), and _build_info.py. All are installed into the package directory.
+
+set(kernels tfrnn_cpu)
+if(TFRNN_CUDA)
+  list(APPEND kernels tfrnn_cuda)
+endif()
+
+# ---- libtfrnn_ops.so
+set(framework ${TFRNN_TF_DIR}/libtensorflow_framework.so.2)
+if(NOT EXISTS ${framework})
+  message(FATAL_ERROR "TFRNN_TF_DIR is '${TFRNN_TF_DIR}'; expected the directory of an installed "
+                      "tensorflow package, which holds libtensorflow_framework.so.2.")
+endif()
+add_library(tensorflow SHARED IMPORTED)
+set_target_properties(tensorflow PROPERTIES IMPORTED_LOCATION ${framework})
+target_include_directories(tensorflow SYSTEM INTERFACE ${TFRNN_TF_DIR}/include)
+# As tf.sysconfig.get_compile_flags() says, in every version that is supported.
+target_compile_definitions(tensorflow INTERFACE _GLIBCXX_USE_CXX11_ABI=1 EIGEN_MAX_ALIGN_BYTES=64)
+
+list(TRANSFORM TFRNN_CELLS REPLACE "(.+)" "csrc/ops/\\1_op.cc" OUTPUT_VARIABLE op_sources)
+add_library(tfrnn_ops MODULE csrc/ops/shapes.cc ${op_sources})
+# The static CUDA runtime comes before TensorFlow: the framework library of GPU builds exports
+# cuda* symbols of its own, for another CUDA version, and would take the place of the runtime.
+target_link_libraries(tfrnn_ops PRIVATE ${kernels} tensorflow)
+target_link_options(tfrnn_ops PRIVATE -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-z,relro,-z,now)
+set_target_properties(tfrnn_ops PROPERTIES INSTALL_RPATH "$ORIGIN/../tensorflow")
+
+# ---- _core
+set(PYBIND11_FINDPYTHON ON)
+find_package(Python 3.10 COMPONENTS Interpreter Development.Module REQUIRED)
+find_package(pybind11 CONFIG REQUIRED)
+pybind11_add_module(_core MODULE csrc/python/module.cc
+  $<$<BOOL:${TFRNN_CUDA}>:csrc/python/cuda_module.cc>)
+target_link_libraries(_core PRIVATE tfrnn_bench ${kernels})
+target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL)
+
+# ---- _build_info.py
+if(TFRNN_CUDA)
+  set(TFRNN_CUDA_PY True)
+else()
+  set(TFRNN_CUDA_PY False)
+endif()
+configure_file(cmake/build_info.py.in _build_info.py @ONLY)
+
+install(TARGETS tfrnn_ops _core LIBRARY DESTINATION .)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/_build_info.py DESTINATION .)
