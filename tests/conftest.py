@@ -1,0 +1,19 @@
+"""Settings and fixtures for all tests."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import pytest
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    # A test that means to run the fused op must not pass on the other path.
+    config.addinivalue_line("filterwarnings", "error::tfrnn_ops.ReferencePathWarning")
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)

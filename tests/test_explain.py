@@ -1,0 +1,117 @@
+"""`explain` tells what then happens."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cells import LSTM, every_cell
+
+import tfrnn_ops
+
+INPUTS = tf.zeros([2, 5, 3])
+
+# Constructor arguments, training, and the reasons to leave the fused path.
+CALLS = {
+    "plain": ({}, True, []),
+    "everything fused": (
+        {
+            "use_bias": False,
+            "go_backwards": True,
+            "dropout": 0.2,
+            "stateful": True,
+            "zero_output_for_mask": True,
+        },
+        True,
+        [],
+    ),
+    "activation": ({"activation": "relu"}, False, ["activation"]),
+    "recurrent dropout": ({"recurrent_dropout": 0.2}, True, ["recurrent_dropout"]),
+    "recurrent dropout in inference": ({"recurrent_dropout": 0.2}, False, []),
+    "unroll": ({"unroll": True}, False, ["unroll"]),
+    "both": (
+        {"activation": "relu", "recurrent_dropout": 0.2},
+        True,
+        ["activation", "recurrent_dropout"],
+    ),
+}
+
+
+def op_types(function):
+    """The types of the ops that a function's graph holds, at any depth."""
+    definition = tf.function(function).get_concrete_function().graph.as_graph_def()
+    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+    return {node.op for node in nodes}
+
+
+@every_cell
+@pytest.mark.parametrize(("arguments", "training", "reasons"), CALLS.values(), ids=CALLS)
+@pytest.mark.filterwarnings("ignore::tfrnn_ops.ReferencePathWarning")
+def test_it_tells_what_happens(case, arguments, training, reasons):
+    layer = case.layer(4, **arguments)
+    explanation = tfrnn_ops.explain(layer, INPUTS, training=training)
+    assert explanation.path == ("reference" if reasons else "fused")
+    assert [reason.split(":")[0] for reason in explanation.reasons] == reasons
+    layer.build(INPUTS.shape)
+    types = op_types(lambda: layer(INPUTS, training=training))
+    fused = [t for t in types if t.startswith("Tfrnn")]
+    assert fused == ([] if reasons else [explanation.kernel.split(",")[0]])
+    assert ("While" in types or "StatelessWhile" in types) == (
+        "tf.while_loop" in explanation.kernel
+    )
+
+
+@every_cell
+def test_a_cell(case):
+    explanation = tfrnn_ops.explain(case.cell(4), INPUTS[:, 0])
+    assert explanation.path == "fused"
+    assert explanation.sizes == {"batch": 2, "features": 3, "units": 4}
+
+
+def test_it_reads_well():
+    layer = tfrnn_ops.LSTM(4, name="reader", recurrent_dropout=0.2, dtype="mixed_bfloat16")
+    text = str(tfrnn_ops.explain(layer, keras.Input([None, 3]), training=True))
+    assert text.startswith("LSTM 'reader': reference path\n")
+    assert "sizes    batch ?, time ?, features 3, units 4" in text
+    assert "because  recurrent_dropout: the fused op has none, 0.2 is in force" in text
+    assert "tfrnn_ops.reference.lstm, bfloat16: tf.while_loop" in text
+    text = str(tfrnn_ops.explain(layer))
+    assert "kernel   TfrnnLstm, bfloat16" in text
+    assert "option   recurrent_dropout: 0.2, not in force without training" in text
+
+
+def test_the_device_is_where_the_op_has_kernels():
+    explanation = tfrnn_ops.explain(tfrnn_ops.LSTM(4))
+    assert explanation.device == "CPU"
+    assert "kernels for CPU only" in " ".join(explanation.notes)
+
+
+def test_time_major_sizes():
+    sizes = tfrnn_ops.explain(tfrnn_ops.GRU(4, time_major=True), INPUTS).sizes
+    assert sizes == {"time": 2, "batch": 5, "features": 3, "units": 4}
+
+
+def test_it_depends_on_the_place():
+    layer = tfrnn_ops.LSTM(4)
+    with tfrnn_ops.use_reference():
+        assert "use_reference" in tfrnn_ops.explain(layer).reasons[0]
+    explanations = []
+
+    @tf.function(jit_compile=True)
+    def compiled():
+        explanations.append(tfrnn_ops.explain(layer))
+        return tf.constant(0)
+
+    compiled()
+    assert "compiled by XLA" in explanations[0].reasons[0]
+    assert tfrnn_ops.explain(layer).path == "fused"
+
+
+def test_cudnn_is_told():
+    assert "raises ValueError" in tfrnn_ops.explain(tfrnn_ops.LSTM(4, use_cudnn=True)).notes[-1]
+
+
+def test_wrong_arguments():
+    with pytest.raises(TypeError, match=r"keras.*LSTM; expected a layer or cell of tfrnn_ops"):
+        tfrnn_ops.explain(keras.layers.LSTM(4))
+    with pytest.raises(ValueError, match=r"inputs has shape \(2, 3\); expected \[batch, time, f"):
+        tfrnn_ops.explain(LSTM.layer(4), np.zeros([2, 3]))

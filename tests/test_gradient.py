@@ -1,0 +1,208 @@
+"""Every gradient of the fused functions: against Keras, and against differences."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from cells import GRU, LSTM, SIMPLE_RNN, call, every_cell, keras_call, random_mask, random_tensors
+from gradients import projection, values_and_gradients
+from test_forward import SIZES, torch_gates
+from tolerance import assert_close
+
+from tfrnn_ops import fused
+
+
+def gradients(function, case, tensors, **options):
+    return values_and_gradients(lambda: call(function, case, tensors, **options), tensors.all())[1]
+
+
+def keras_gradients(case, tensors, **options):
+    return values_and_gradients(lambda: keras_call(case, tensors, **options), tensors.all())[1]
+
+
+@every_cell
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_equal_keras(case, dtype, sizes):
+    tensors = random_tensors(case, *sizes, dtype=dtype)
+    assert_close(gradients(case.function, case, tensors), keras_gradients(case, tensors))
+
+
+@every_cell
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("zero_output_for_mask", [False, True])
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("mask", [False, True])
+def test_options_equal_keras(case, mask, use_bias, zero_output_for_mask, go_backwards):
+    tensors = random_tensors(case, 3, 7, 5, 6, use_bias=use_bias)
+    options = {"go_backwards": go_backwards, "zero_output_for_mask": zero_output_for_mask}
+    options["mask"] = tf.constant(random_mask(3, 7)) if mask else None
+    got = gradients(case.function, case, tensors, **options)
+    assert_close(got, keras_gradients(case, tensors, **options))
+
+
+@every_cell
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_time_major_is_a_transpose(case, go_backwards):
+    tensors = random_tensors(case, 3, 7, 5, 6)
+    mask = tf.constant(random_mask(3, 7))
+
+    def run(time_major):
+        inputs = tf.transpose(tensors.inputs, [1, 0, 2]) if time_major else tensors.inputs
+        outputs, *states = call(
+            case.function,
+            case,
+            tensors.replace([inputs, *tensors.all()[1:]]),
+            mask=tf.transpose(mask) if time_major else mask,
+            go_backwards=go_backwards,
+            time_major=time_major,
+        )
+        return [tf.transpose(outputs, [1, 0, 2]) if time_major else outputs, *states]
+
+    got, want = (
+        values_and_gradients(lambda t=time_major: run(t), tensors.all())[1]
+        for time_major in (True, False)
+    )
+    assert_close(got, want)
+
+
+@every_cell
+@pytest.mark.parametrize("mask", [False, True])
+def test_equal_central_differences(case, mask):
+    tensors = random_tensors(case, 2, 3, 2, 3)
+    mask = tf.constant([[True, False, True], [False, True, True]]) if mask else None
+
+    def loss(*flat):
+        return projection(call(case.function, case, tensors.replace(flat), mask=mask))
+
+    exact, numerical = tf.test.compute_gradient(loss, tensors.all(), delta=1e-4)
+    assert_close(exact, numerical, "numerical gradient")
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "order"),
+    [(LSTM, "LSTM", [0, 1, 2, 3]), (GRU, "GRU", [1, 0, 2]), (SIMPLE_RNN, "RNN", [0])],
+    ids=["lstm", "gru", "simple_rnn"],
+)
+def test_equal_pytorch(case, name, order):
+    torch = pytest.importorskip("torch")
+    tensors = random_tensors(case, 3, 17, 5, 7)
+    module = getattr(torch.nn, name)(5, 7, batch_first=True, dtype=torch.float64)
+    kernel, recurrent_kernel, bias = tensors.weights
+    bias, recurrent_bias = bias if case is GRU else (bias, tf.zeros_like(bias))
+    with torch.no_grad():
+        ours = (kernel, recurrent_kernel, bias, recurrent_bias)
+        for parameter, value in zip(module.parameters(), ours, strict=True):
+            parameter.copy_(torch.tensor(torch_gates(value, order)))
+    inputs = torch.tensor(tensors.inputs.numpy(), requires_grad=True)
+    states = [torch.tensor(s.numpy(), requires_grad=True) for s in tensors.states]
+    outputs, _ = module(inputs, tuple(s[None] for s in states) if case is LSTM else states[0][None])
+    outputs.square().sum().backward()
+
+    with tf.GradientTape() as tape:
+        tape.watch(tensors.all())
+        loss = tf.reduce_sum(call(case.function, case, tensors)[0] ** 2)
+    dinputs, *others = tape.gradient(loss, tensors.all())
+    dstates, (dkernel, drecurrent_kernel, dbias) = others[: case.states], others[case.states :]
+    assert_close(dinputs, inputs.grad.numpy())
+    assert_close(dstates, [s.grad.numpy() for s in states])
+    assert_close(torch_gates(dkernel, order), module.weight_ih_l0.grad.numpy())
+    assert_close(torch_gates(drecurrent_kernel, order), module.weight_hh_l0.grad.numpy())
+    biases = [module.bias_ih_l0, module.bias_hh_l0]
+    for got, want in zip(dbias if case is GRU else [dbias], biases, strict=False):
+        assert_close(torch_gates(got, order), want.grad.numpy())
+
+
+@every_cell
+@pytest.mark.parametrize(("batch", "time"), [(2, 0), (0, 3), (0, 0)])
+def test_empty(case, batch, time):
+    tensors = random_tensors(case, batch, time, 4, 6, dtype="float32")
+    dinputs, *dothers = gradients(case.function, case, tensors)
+    dstates, dweights = dothers[: case.states], dothers[case.states :]
+    assert dinputs.shape == tensors.inputs.shape
+    for got, weight in zip(dweights, tensors.weights, strict=True):
+        assert got.shape == weight.shape
+        assert not np.any(got)
+    if not time:  # the states pass through
+        _, want = values_and_gradients(
+            lambda: [tf.zeros([batch, 0, 6]), *map(tf.identity, tensors.states)], tensors.states
+        )
+        assert_close(dstates, want)
+
+
+@every_cell
+def test_without_reserve_space_it_is_the_same(case):
+    tensors = random_tensors(case, 3, 5, 4, 6)
+    mask = tf.constant(random_mask(3, 5))
+
+    def run(keep_reserve):
+        def function():
+            return getattr(fused, case.name)(
+                tensors.inputs,
+                tensors.states,
+                *tensors.weights,
+                mask,
+                zero_output_for_mask=False,
+                keep_reserve=keep_reserve,
+                time_major=False,
+                go_backwards=False,
+                **case.options,
+            )
+
+        return values_and_gradients(function, tensors.all())
+
+    (values, dvalues), (kept, dkept) = run(False), run(True)
+    assert_close(values, kept)
+    assert_close(dvalues, dkept)
+
+
+@every_cell
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+def test_each_alone_equals_all_together(case, in_graph):
+    tensors = random_tensors(case, 3, 5, 4, 6)
+    want = gradients(case.function, case, tensors)
+
+    def one(index, *flat):
+        with tf.GradientTape() as tape:
+            tape.watch(flat[index])
+            loss = projection(call(case.function, case, tensors.replace(flat)))
+        return tape.gradient(loss, flat[index])
+
+    run = tf.function(one) if in_graph else one
+    for i, expected in enumerate(want):
+        assert_close(run(i, *tensors.all()), expected)
+
+
+@every_cell
+def test_a_tape_can_be_asked_twice(case):
+    tensors = random_tensors(case, 3, 5, 4, 6)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(tensors.all())
+        loss = projection(call(case.function, case, tensors))
+    assert_close(tape.gradient(loss, tensors.all()), tape.gradient(loss, tensors.all()))
+
+
+@every_cell
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+def test_a_second_gradient_is_refused(case, in_graph):
+    tensors = random_tensors(case, 2, 3, 2, 3)
+
+    def second(inputs):
+        with tf.GradientTape() as outer, tf.GradientTape() as inner:
+            outer.watch(inputs)
+            inner.watch(inputs)
+            loss = projection(
+                call(case.function, case, tensors.replace([inputs, *tensors.all()[1:]]))
+            )
+            loss = tf.reduce_sum(inner.gradient(loss, inputs) ** 2)
+        return outer.gradient(loss, inputs)
+
+    run = tf.function(second) if in_graph else second
+    with pytest.raises(NotImplementedError, match=r"tfrnn_ops\.reference"):
+        run(tensors.inputs)
+
+
+def test_forward_mode_is_refused():
+    tensors = random_tensors(LSTM, 2, 3, 2, 3)
+    with tf.autodiff.ForwardAccumulator(tensors.inputs, tf.ones_like(tensors.inputs)):  # noqa: SIM117
+        with pytest.raises(NotImplementedError, match=r"tfrnn_ops\.reference"):
+            call(LSTM.function, LSTM, tensors)

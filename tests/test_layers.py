@@ -1,0 +1,213 @@
+"""The Keras layers against their namesakes: options, wrappers, models, training."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cells import LSTM, copy_random_weights, every_cell, layer_pair, random_mask
+from gradients import values_and_gradients
+from tolerance import assert_close
+
+import tfrnn_ops
+
+BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 6
+
+
+def inputs(batch=BATCH, time=TIME, features=FEATURES):
+    return tf.random.stateless_normal([batch, time, features], seed=[1, 2])
+
+
+def compare(theirs, ours, *args, **kwargs):
+    """Values and every gradient of two layers or models with equal weights."""
+    (want, dwant), (got, dgot) = (
+        values_and_gradients(lambda f=f: f(*args, **kwargs), [*args, *f.trainable_variables])
+        for f in (theirs, ours)
+    )
+    assert_close(got, want)
+    assert_close(dgot, dwant)
+
+
+OPTIONS = [
+    {},
+    {"return_sequences": True},
+    {"return_state": True},
+    {"return_sequences": True, "return_state": True, "go_backwards": True},
+    {"return_sequences": True, "zero_output_for_mask": True},
+    {"go_backwards": True, "use_bias": False},
+    {"activity_regularizer": "l2", "kernel_regularizer": "l1", "recurrent_constraint": "non_neg"},
+]
+
+
+@every_cell
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o) or "plain")
+@pytest.mark.parametrize("mask", [False, True])
+def test_options_equal_keras(case, options, mask):
+    theirs, ours = layer_pair(case, UNITS, [None, None, FEATURES], **options)
+    mask = tf.constant(random_mask(BATCH, TIME)) if mask else None
+    compare(theirs, ours, inputs(), mask=mask)
+    assert_close(ours.losses, theirs.losses)
+    names = [[w.path.split("/", 1)[1] for w in layer.weights] for layer in (theirs, ours)]
+    assert names[0] == names[1]
+    assert ours.compute_output_shape([3, 5, 4]) == theirs.compute_output_shape([3, 5, 4])
+
+
+@every_cell
+def test_it_is_a_keras_layer_with_keras_configuration(case):
+    theirs, ours = layer_pair(case, UNITS, [None, None, FEATURES], name="same", unroll=True)
+    assert isinstance(ours, type(theirs))
+    assert {**theirs.get_config(), "time_major": False} == ours.get_config()
+    again = type(ours).from_config(ours.get_config())
+    assert again.get_config() == ours.get_config()
+
+
+def test_arguments_by_position():
+    layer = tfrnn_ops.GRU(6, "tanh", "sigmoid", False)
+    assert not layer.use_bias
+    assert layer.units == 6
+
+
+@every_cell
+@pytest.mark.parametrize("as_layer_call", [True, False])
+def test_initial_state(case, as_layer_call):
+    theirs, ours = layer_pair(case, UNITS, [None, None, FEATURES], return_state=True)
+    states = [inputs(BATCH, 1, UNITS)[:, 0] + i for i in range(case.states)]
+    call = [f if as_layer_call else f.call for f in (theirs, ours)]
+    (want, dwant), (got, dgot) = (
+        values_and_gradients(lambda f=f: f(inputs(), initial_state=states), states) for f in call
+    )
+    assert_close(got, want)
+    assert_close(dgot, dwant)
+
+
+@every_cell
+def test_the_same_initial_weights_from_the_same_seed(case):
+    theirs, ours = (
+        (keras.utils.set_random_seed(3), case.layer(UNITS, module))[1]
+        for module in (keras.layers, tfrnn_ops)
+    )
+    keras.utils.set_random_seed(4)
+    theirs.build([None, None, FEATURES])
+    keras.utils.set_random_seed(4)
+    ours.build([None, None, FEATURES])
+    assert_close(ours.get_weights(), theirs.get_weights())
+
+
+@every_cell
+@pytest.mark.parametrize("name", sorted(["relu", "linear", "hard_sigmoid", "softsign", "gelu"]))
+def test_activations_equal_keras_and_warn(case, name):
+    theirs, ours = layer_pair(case, UNITS, [None, None, FEATURES], activation=name)
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match=f"tanh only, not {name}"):
+        compare(theirs, ours, inputs())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours(inputs())  # once is enough
+
+
+@pytest.mark.parametrize("name", ["hard_sigmoid", "relu"])
+def test_recurrent_activations_equal_keras_and_warn(name):
+    theirs, ours = layer_pair(LSTM, UNITS, [None, None, FEATURES], recurrent_activation=name)
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match=f"sigmoid only, not {name}"):
+        compare(theirs, ours, inputs())
+
+
+@every_cell
+@pytest.mark.parametrize("activation", [tf.tanh, keras.ops.tanh, keras.activations.tanh])
+def test_any_tanh_is_fused(case, activation):
+    theirs, ours = layer_pair(case, UNITS, [None, None, FEATURES], activation=activation)
+    compare(theirs, ours, inputs())
+
+
+@every_cell
+def test_unroll_equals_keras_and_warns(case):
+    theirs, ours = layer_pair(
+        case, UNITS, [None, TIME, FEATURES], unroll=True, return_sequences=True
+    )
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="unroll"):
+        compare(theirs, ours, inputs(), mask=tf.constant(random_mask(BATCH, TIME)))
+    run = tf.function(ours, input_signature=[tf.TensorSpec([BATCH, None, FEATURES])])
+    with pytest.raises(ValueError, match="unroll needs a static number of steps"):
+        run(inputs())
+
+
+@every_cell
+@pytest.mark.parametrize("stateful", [False, True])
+@pytest.mark.parametrize("mask", [False, True])
+def test_time_major_is_a_transpose(case, stateful, mask):
+    options = {"return_sequences": True, "return_state": True, "stateful": stateful}
+    ours = case.layer(UNITS, time_major=True, dropout=0.5, seed=1, **options)
+    theirs = case.layer(UNITS, keras.layers, dropout=0.5, seed=1, **options)
+    ours.build([TIME, BATCH, FEATURES])
+    theirs.build([BATCH, TIME, FEATURES])
+    copy_random_weights(theirs, ours)
+    mask = random_mask(BATCH, TIME) if mask else None
+    for _ in range(2):
+        want, *states = theirs(inputs(), mask=mask, training=True)
+        got = ours(
+            tf.transpose(inputs(), [1, 0, 2]), mask=None if mask is None else mask.T, training=True
+        )
+        assert_close(list(got), [tf.transpose(want, [1, 0, 2]), *states])
+    sequence, *states = ours.compute_output_shape([TIME, BATCH, FEATURES])
+    assert sequence == (TIME, BATCH, UNITS)
+    assert states == [(BATCH, UNITS)] * case.states
+    last = case.layer(UNITS, time_major=True)
+    assert last.compute_output_shape([TIME, BATCH, FEATURES]) == (BATCH, UNITS)
+    assert last(tf.transpose(inputs(), [1, 0, 2])).shape == (BATCH, UNITS)
+
+
+@every_cell
+def test_stateful_equals_keras(case):
+    theirs, ours = layer_pair(case, UNITS, [BATCH, TIME, FEATURES], stateful=True)
+    for _ in range(2):
+        for _ in range(3):
+            assert_close(ours(inputs()), theirs(inputs()))
+        assert_close([s.value for s in ours.states], [s.value for s in theirs.states])
+        for layer in (theirs, ours):
+            layer.reset_state()
+
+
+@every_cell
+@pytest.mark.parametrize(("batch", "time"), [(2, 0), (0, 3)])
+@pytest.mark.parametrize("time_major", [False, True])
+def test_empty(case, batch, time, time_major):
+    layer = case.layer(
+        UNITS, return_sequences=True, return_state=True, dropout=0.5, time_major=time_major
+    )
+    shape = [time, batch] if time_major else [batch, time]
+    outputs, *states = layer(tf.zeros([*shape, FEATURES]), training=True)
+    assert outputs.shape == (*shape, UNITS)
+    assert [s.shape for s in states] == [(batch, UNITS)] * case.states
+    assert not np.any(case.layer(UNITS, time_major=time_major)(tf.zeros([*shape, FEATURES])))
+
+
+def test_bidirectional_refuses_a_time_major_layer():
+    layer = tfrnn_ops.LSTM(UNITS, time_major=True, return_sequences=True)
+    with pytest.raises(ValueError, match="Bidirectional, which sets it later, needs time_major=F"):
+        keras.layers.Bidirectional(layer)
+    zeros = tfrnn_ops.LSTM(UNITS, time_major=True, zero_output_for_mask=True)
+    assert zeros.zero_output_for_mask
+
+
+@every_cell
+def test_a_layer_that_can_be_fused_keeps_its_model_out_of_xla(case):
+    assert not case.layer(UNITS).supports_jit
+    assert not case.layer(UNITS, recurrent_dropout=0.5).supports_jit
+    assert not case.cell(UNITS).supports_jit
+    assert case.layer(UNITS, activation="relu").supports_jit
+    assert case.cell(UNITS, activation="relu").supports_jit
+
+
+@every_cell
+def test_use_reference_is_another_path_to_the_same_numbers(case):
+    layer = case.layer(UNITS, return_sequences=True)
+    want = layer(inputs())
+    with warnings.catch_warnings(), tfrnn_ops.use_reference():
+        warnings.simplefilter("error")
+        assert_close(layer(inputs()), want)
+        with tf.GradientTape() as outer, tf.GradientTape() as inner:
+            x = inputs()
+            outer.watch(x)
+            inner.watch(x)
+            gradient = inner.gradient(tf.reduce_sum(layer(x) ** 2), x)
+        assert np.any(outer.gradient(gradient, x))

@@ -1,0 +1,5 @@
+"""The fused LSTM."""
+
+from tfrnn_ops.fused.common import FusedOp
+
+lstm = FusedOp("TfrnnLstm")

@@ -1,0 +1,5 @@
+"""The fused SimpleRNN."""
+
+from tfrnn_ops.fused.common import FusedOp
+
+simple_rnn = FusedOp("TfrnnSimpleRnn")

@@ -1,0 +1,73 @@
+"""The LSTM layer and cell."""
+
+from __future__ import annotations
+
+import keras
+
+from tfrnn_ops import _cells
+from tfrnn_ops.layers.cell import RecurrentCell
+from tfrnn_ops.layers.recurrent import RecurrentLayer
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class LSTM(RecurrentLayer, keras.layers.LSTM):
+    """`keras.layers.LSTM` on the fused op: the same arguments, defaults, weights and numbers.
+
+    With `i, f, g, o = split(x[t] kernel + h[t-1] recurrent_kernel + bias)`:
+
+        c[t] = sigmoid(f) * c[t-1] + sigmoid(i) * tanh(g)
+        h[t] = sigmoid(o) * tanh(c[t])
+
+    Source: Hochreiter & Schmidhuber, "Long short-term memory" (1997), with the forget gate of
+    Gers, Schmidhuber & Cummins, "Learning to forget" (2000).
+
+    What the fused op does not do runs on the reference path, with a warning: activations other
+    than tanh and sigmoid, `unroll=True`, and in training `recurrent_dropout` and dropout with
+    `implementation=1`. `tfrnn_ops.explain(layer)` tells. Masks follow Keras on a CPU: any pattern
+    is fine, and masked steps repeat the previous output (zeros with `zero_output_for_mask`).
+
+    Args:
+        units: the width of the output and of the states.
+        *args: in Keras's order, or by name, every other argument of `keras.layers.LSTM`:
+            `activation`, `recurrent_activation`, `use_bias`, `kernel_initializer`,
+            `recurrent_initializer`, `bias_initializer`, `unit_forget_bias`, the regularizers and
+            constraints, `dropout`, `recurrent_dropout`, `seed`, `return_sequences`,
+            `return_state`, `go_backwards`, `stateful`, `unroll`, `use_cudnn`.
+        time_major: whether time is the first axis of sequences, masks and outputs. Not for use
+            inside `keras.layers.Bidirectional`, which reverses the second axis.
+        **kwargs: the above by name, and those of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        initial_state: `[h, c]`, two `[batch, units]` tensors.
+        mask: boolean, the first two axes of `sequences`.
+        training: whether dropout is in force.
+        sequence_length: integers `[batch]`: how many steps of each sequence count.
+
+    Raises:
+        ValueError: an argument is out of range or a shape does not fit. `use_cudnn=True`: there
+            is no cuDNN here; "auto" and False, which mean the same, are fine.
+    """
+
+    kind = _cells.LSTM
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class LSTMCell(RecurrentCell, keras.layers.LSTMCell):
+    """`keras.layers.LSTMCell` on the fused op: one step of an `LSTM`, whose equations it has.
+
+    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
+    sequence runs much faster in `LSTM`, which takes all of its steps in one op.
+
+    Args:
+        units: the width of the output and of the states.
+        *args: in Keras's order, or by name, every other argument of `keras.layers.LSTMCell`.
+        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: `[batch, features]`.
+        states: `[h, c]`, two `[batch, units]` tensors.
+        training: whether dropout is in force.
+    """
+
+    kind = _cells.LSTM

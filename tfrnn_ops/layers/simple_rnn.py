@@ -1,0 +1,75 @@
+"""The SimpleRNN layer and cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tfrnn_ops import _cells
+from tfrnn_ops.layers.cell import RecurrentCell
+from tfrnn_ops.layers.recurrent import RecurrentLayer
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN):
+    """`keras.layers.SimpleRNN` on the fused op: the same arguments, defaults, weights and numbers.
+
+        h[t] = tanh(x[t] kernel + h[t-1] recurrent_kernel + bias)
+
+    Source: Elman, "Finding structure in time" (1990).
+
+    What the fused op does not do runs on the reference path, with a warning: activations other
+    than tanh, `unroll=True`, and in training `recurrent_dropout`. `tfrnn_ops.explain(layer)`
+    tells. Masks follow Keras on a CPU: any pattern is fine, and masked steps repeat the previous
+    output (zeros with `zero_output_for_mask`).
+
+    Args:
+        units: the width of the output and of the state.
+        *args: in Keras's order, or by name, every other argument of `keras.layers.SimpleRNN`:
+            `activation`, `use_bias`, `kernel_initializer`, `recurrent_initializer`,
+            `bias_initializer`, the regularizers and constraints, `dropout`,
+            `recurrent_dropout`, `return_sequences`, `return_state`, `go_backwards`, `stateful`,
+            `unroll`, `seed`.
+        time_major: whether time is the first axis of sequences, masks and outputs. Not for use
+            inside `keras.layers.Bidirectional`, which reverses the second axis.
+        **kwargs: the above by name, and those of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        initial_state: `[batch, units]`.
+        mask: boolean, the first two axes of `sequences`.
+        training: whether dropout is in force.
+        sequence_length: integers `[batch]`: how many steps of each sequence count.
+
+    Raises:
+        ValueError: an argument is out of range or a shape does not fit.
+    """
+
+    kind = _cells.SIMPLE_RNN
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class SimpleRNNCell(RecurrentCell, keras.layers.SimpleRNNCell):
+    """`keras.layers.SimpleRNNCell` on the fused op: one step of a `SimpleRNN`.
+
+    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
+    sequence runs much faster in `SimpleRNN`, which takes all of its steps in one op.
+
+    Args:
+        units: the width of the output and of the state.
+        *args: in Keras's order, or by name, every other argument of
+            `keras.layers.SimpleRNNCell`.
+        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        sequence: `[batch, features]`.
+        states: `[batch, units]`, in a list or not.
+        training: whether dropout is in force.
+    """
+
+    kind = _cells.SIMPLE_RNN
+
+    def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+        """Runs one step; the same as for the other cells, but for the name Keras has chosen."""
+        return super().call(sequence, states, training=training)
