@@ -1,0 +1,1 @@
+"""Programs that use tfrnn_ops for a whole job; each runs with `python -m`."""
