@@ -61,7 +61,8 @@ template <typename T>
 struct InputGradientArgs {
   RnnShape shape;
   RnnOptions options;
-  const T* kernel = nullptr;  // [C, G*U]
+  const T* kernel = nullptr;   // [C, G*U]
+  const bool* mask = nullptr;  // rows of 1, may be absent
   const void* dgates = nullptr;
   T* dx = nullptr;  // rows of C
   void* workspace = nullptr;

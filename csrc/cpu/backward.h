@@ -3,6 +3,7 @@
 #pragma once
 
 #include "csrc/cpu/backward_step.h"
+#include "csrc/cpu/steps.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -19,7 +20,7 @@ struct BackwardSpace {
   A* doperand = nullptr;        // [B, padded columns], two phases only
   A* doutput = nullptr;         // [B, U], staged, or outputs that masked steps repeat
   A* h = nullptr;               // [B, U], staged only: h before the step
-  std::int32_t* previous;
+  Steps steps;
   BackwardRow<A>* rows;     // [members, B]
   BackwardRow<A>** active;  // [members, B]
   const A** panels;         // [members, B]
@@ -29,7 +30,8 @@ struct BackwardSpace {
     return a.mask != nullptr && !a.options.zero_output_for_mask;
   }
   BackwardSpace(const BackwardArgs<T>& a, const Pool& pool, Arena& arena)
-      : split(SplitOf(a.shape, pool, L::Tiles(a.shape.units))) {
+      : split(SplitOf(a.shape, pool, L::Tiles(a.shape.units))),
+        steps(a.shape, a.options, a.mask, arena) {
     const RnnShape& s = a.shape;
     const Index columns = s.batch * L::PaddedColumns(s.units);
     recurrent[0] = arena.Take<A>(TransposedElements<L, GateSet<Cell, 0, true>>(s.units, s.units));
@@ -43,7 +45,6 @@ struct BackwardSpace {
     }
     if (kStaged<T> || Repeats(a)) doutput = arena.Take<A>(s.batch * s.units);
     if (kStaged<T>) h = arena.Take<A>(s.batch * s.units);
-    previous = arena.Take<std::int32_t>(PreviousStep::Elements(s, a.mask));
     rows = arena.Take<BackwardRow<A>>(split.members * s.batch);
     active = arena.Take<BackwardRow<A>*>(split.members * s.batch);
     panels = arena.Take<const A*>(split.members * s.batch);
@@ -61,11 +62,10 @@ class BackwardWorker {
 
  public:
   BackwardWorker(const BackwardArgs<T>& args, const Space& space, const BackwardWeights<A>& weights,
-                 const PreviousStep& previous, const Share& share)
+                 const Share& share)
       : a_(args),
         space_(space),
         weights_(weights),
-        previous_(previous),
         share_(share),
         at_(args.shape, args.options),
         width_(args.shape.units),
@@ -87,11 +87,11 @@ class BackwardWorker {
     for (Index t = a_.shape.time - 1; t >= 0; --t) {
       Index count = 0;
       for (Index b = batch.begin; b < batch.end; ++b) {
-        if (previous_.Active(t, b)) {
+        if (space_.steps.Active(t, b)) {
           Prepare(t, b);
           active[count++] = &RowOf(b);
-        } else {
-          Skip(t, b);
+        } else if (Space::Repeats(a_)) {
+          AddOutput(t, b);  // what it repeated gets its gradient; it has none of its own
         }
       }
       if (count == 0) continue;  // of the whole team
@@ -136,16 +136,6 @@ class BackwardWorker {
     if (Space::Repeats(a_)) ClearRepeated(b);
   }
 
-  // A masked step has no gradient of its own; what reached its output goes to the output it
-  // repeats.
-  void Skip(Index t, Index b) {
-    if (Space::Repeats(a_)) AddOutput(t, b);
-    A* const row = dsums_ + (t * a_.shape.batch + b) * L::kRow;
-    for (Index block = blocks_.begin; block < blocks_.end; ++block) {
-      Clear(row + block * weights_.panel_stride, 0, L::kRow);
-    }
-  }
-
   void AddOutput(Index t, Index b) {
     const T* const from = a_.doutputs + at_.Output(t, b) * width_;
     A* const to = Repeated(b);
@@ -154,7 +144,7 @@ class BackwardWorker {
 
   void Prepare(Index t, Index b) {
     BackwardRow<A>& row = RowOf(b);
-    const Index step = t * a_.shape.batch + b, previous = previous_(t, b);
+    const Index step = t * a_.shape.batch + b, previous = space_.steps.Previous(t, b);
     row.saved = saved_ + step * L::kRow;
     row.dsums = dsums_ + step * L::kRow;
     const T* const h =
@@ -189,7 +179,6 @@ class BackwardWorker {
   const BackwardArgs<T>& a_;
   const Space& space_;
   const BackwardWeights<A>& weights_;
-  const PreviousStep& previous_;
   const Share share_;
   const Rows at_;
   const Index width_, padded_, columns_;
@@ -208,7 +197,8 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   const RnnShape& s = a.shape;
   if (s.batch == 0 || s.units == 0) return;
   Arena arena(a.workspace);
-  const BackwardSpace<CellT, T> space(a, pool, arena);
+  BackwardSpace<CellT, T> space(a, pool, arena);
+  space.steps.Fill();
   BackwardWeights<A> weights;
   if (s.time > 0) {
     PackAllTransposed<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.units, s.units,
@@ -221,12 +211,9 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   for (int p = 0; p < Cell::kPhases; ++p) weights.recurrent[p] = space.recurrent[p];
   weights.units = s.units;
   weights.panel_stride = s.time * s.batch * L::kRow;
-  PreviousStep previous(space.previous, Rows(s, a.options), a.mask);
-  previous.Fill({0, s.batch});
   const double work = static_cast<double>(s.time) * s.batch * Cell::kGates * s.units * s.units;
-  ForShares(pool, space.split, s, work, [&](const Share& share) {
-    BackwardWorker<CellT, T>(a, space, weights, previous, share).Run();
-  });
+  ForShares(pool, space.split, s, work,
+            [&](const Share& share) { BackwardWorker<CellT, T>(a, space, weights, share).Run(); });
 }
 
 template <template <typename> class CellT, typename T>

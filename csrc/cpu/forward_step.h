@@ -35,8 +35,9 @@ TFRNN_INLINE void AddInput(Vec<A> (&acc)[kRows][Layout<CellT, A>::kSumVecs],
                            const RowPointers<A, kRows>& x) {
   using Gates = GateSet<typename Layout<CellT, A>::Cell, kPhase, false>;
   using Columns = WeightColumns<CellT, A, Gates>;
-  Accumulate<Columns, kRows>(acc, x, w.input[kPhase] + block * w.input_depth * Columns::kStride,
-                             w.input_depth);
+  const EveryRow<A, Columns::kStride> weights{w.input[kPhase] +
+                                              block * w.input_depth * Columns::kStride};
+  Accumulate<Columns, kRows, A>(acc, x, weights, w.input_depth);
 }
 
 template <template <typename> class CellT, typename A, int kPhase, bool kAhead, int kRows>
@@ -61,8 +62,9 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
     }
   }
   if constexpr (!kAhead) AddInput<CellT, A, kPhase, kRows>(acc, w, block, x);
-  Accumulate<Recurrent, kRows>(acc, h, w.recurrent[kPhase] + block * w.units * Recurrent::kStride,
-                               w.units);
+  const EveryRow<A, Recurrent::kStride> weights{w.recurrent[kPhase] +
+                                                block * w.units * Recurrent::kStride};
+  Accumulate<Recurrent, kRows, A>(acc, h, weights, w.units);
 
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "csrc/cpu/panel_gemm.h"
+#include "csrc/cpu/steps.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -15,13 +16,15 @@ struct InputGradientSpace {
   using Gates = GateSet<typename L::Cell, -1, false>;
 
   int shards;
+  Steps steps;
   Index columns;
   A* kernel;
   A* results;        // [shards, kInputGradientRows, columns]
   const A** panels;  // [shards, kInputGradientRows]
   A** out;           // [shards, kInputGradientRows]
 
-  InputGradientSpace(const InputGradientArgs<T>& a, const Pool& pool, Arena& arena) {
+  InputGradientSpace(const InputGradientArgs<T>& a, const Pool& pool, Arena& arena)
+      : steps(a.shape, a.options, a.mask, arena) {
     const RnnShape& s = a.shape;
     shards = static_cast<int>(Max(1, Min(pool.threads, CeilDiv(s.time * s.batch, kTileRows))));
     columns = L::PaddedColumns(s.input);
@@ -38,28 +41,35 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
   using A = typename Space::A;
   using L = typename Space::L;
   const RnnShape& s = a.shape;
-  const Index steps = s.time * s.batch;
-  if (steps == 0 || s.input == 0) return;
+  const Index all = s.time * s.batch;
+  if (all == 0 || s.input == 0) return;
   Arena arena(a.workspace);
-  const Space space(a, pool, arena);
+  Space space(a, pool, arena);
+  space.steps.Fill();
   const Rows at(s, a.options);
   const A* const dsums = static_cast<const A*>(a.dgates);
   PackAllTransposed<L, typename Space::Gates>(a.kernel, s.input, s.units, space.kernel, pool);
+  for (Index step = 0; step < all && a.mask != nullptr; ++step) {  // masked rows have no gradient
+    const Index t = step / s.batch, b = step % s.batch;
+    if (space.steps.Active(t, b)) continue;
+    T* const to = a.dx + at.Input(t, b) * s.input;
+    for (Index c = 0; c < s.input; ++c) Store(A(0), to + c);
+  }
   ParallelFor(pool, space.shards, [&](int i) {
-    const Range part = PartOf(steps, i, space.shards);
+    const Range part = PartOf(space.steps.count(), i, space.shards);
     const A** const panels = space.panels + i * kInputGradientRows;
     A** const out = space.out + i * kInputGradientRows;
     for (Index first = part.begin; first < part.end; first += kInputGradientRows) {
       const Index count = Min(kInputGradientRows, part.end - first);
       for (Index r = 0; r < count; ++r) {
-        panels[r] = dsums + (first + r) * L::kRow;
+        panels[r] = dsums + space.steps[first + r] * L::kRow;
         out[r] = space.results + (i * kInputGradientRows + r) * space.columns;
       }
       PanelGemm<CellT, A, typename Space::Gates>(space.kernel, {0, L::Tiles(s.input)}, s.units,
-                                                 steps * L::kRow, panels, out, count,
+                                                 all * L::kRow, panels, out, count,
                                                  /*add=*/false);
       for (Index r = 0; r < count; ++r) {
-        const Index t = (first + r) / s.batch, b = (first + r) % s.batch;
+        const Index t = space.steps[first + r] / s.batch, b = space.steps[first + r] % s.batch;
         StoreRow(out[r], s.input, a.dx + at.Input(t, b) * s.input);
       }
     }

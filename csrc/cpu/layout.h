@@ -77,34 +77,4 @@ struct Rows {
   }
 };
 
-// For each step and batch row, the last step before it that the mask lets through, -1 if none.
-// Without a mask simply t - 1, and nothing is stored.
-class PreviousStep {
- public:
-  static Index Elements(const RnnShape& shape, const bool* mask) {
-    return mask == nullptr ? 0 : shape.time * shape.batch;
-  }
-  PreviousStep(std::int32_t* memory, const Rows& rows, const bool* mask)
-      : memory_(mask == nullptr ? nullptr : memory), rows_(rows), mask_(mask) {}
-  void Fill(Range batch) {
-    if (memory_ == nullptr) return;
-    for (Index b = batch.begin; b < batch.end; ++b) {
-      std::int32_t last = -1;
-      for (Index t = 0; t < rows_.time; ++t) {
-        memory_[t * rows_.batch + b] = last;
-        if (Active(t, b)) last = static_cast<std::int32_t>(t);
-      }
-    }
-  }
-  bool Active(Index t, Index b) const { return mask_ == nullptr || mask_[rows_.Input(t, b)]; }
-  Index operator()(Index t, Index b) const {
-    return memory_ == nullptr ? t - 1 : memory_[t * rows_.batch + b];
-  }
-
- private:
-  std::int32_t* memory_;
-  Rows rows_;
-  const bool* mask_;
-};
-
 }  // namespace tfrnn::cpu::TFRNN_ISA

@@ -21,7 +21,7 @@ TFRNN_INLINE void PanelTile(Vec<A> (&acc)[kRows][4], const A* const* rows, Index
         a.row[i] = rows[i] + block * block_stride + Gates::kList.sum[g] * L::kBlock;
       }
       const Index depth = (end - g) * L::kBlock;
-      Accumulate<PlainColumns<A>, kRows>(acc, a, packed, depth);
+      Accumulate<PlainColumns<A>, kRows, A>(acc, a, EveryRow<A, L::kColumns>{packed}, depth);
       packed += depth * L::kColumns;
       g = end;
     }

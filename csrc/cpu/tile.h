@@ -1,5 +1,5 @@
 // The one inner loop of the engine: a register tile of rows times vectors,
-//   acc[i][target(j)] += a(i, k) * b[k][offset(j)]   for k in [0, count).
+//   acc[i][target(j)] += a(i, k) * b(k)[offset(j)]   for k in [0, count).
 // Every tile height sums in the same order, so results do not depend on how rows are grouped.
 #pragma once
 
@@ -20,7 +20,20 @@ struct PackedRows {
   TFRNN_INLINE A At(int i, Index k) const { return packed[k * kRows + i]; }
 };
 
-// Operand b, as vectors at Offset(j) of a row of kStride elements, added to accumulator
+// Operand b, row after row of kStride elements, or the rows that a list names.
+template <typename A, int kStride>
+struct EveryRow {
+  const A* first;
+  TFRNN_INLINE const A* At(Index k) const { return first + k * kStride; }
+};
+template <typename A, int kStride>
+struct ListedRows {
+  const A* base;
+  const Index* rows;
+  TFRNN_INLINE const A* At(Index k) const { return base + rows[k] * kStride; }
+};
+
+// The columns of b: vectors at Offset(j) of a row of kStride elements, added to accumulator
 // Target(j) of kTargets. Recurrent or input weights packed [k][gate][units of the block]:
 template <template <typename> class CellT, typename A, typename Gates>
 struct WeightColumns {
@@ -53,11 +66,12 @@ struct PlainColumns {
   static constexpr int Target(int j) { return j; }
 };
 
-template <typename Columns, int kRows, typename A, typename Operand>
-TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Operand& a, const A* b,
-                             Index count) {
+template <typename Columns, int kRows, typename A, typename Left, typename Right>
+TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Left& a,
+                             const Right& rows, Index count) {
   constexpr int kVecs = Columns::kVecs;
-  for (Index k = 0; k < count; ++k, b += Columns::kStride) {
+  for (Index k = 0; k < count; ++k) {
+    const A* const b = rows.At(k);
     if constexpr (kHoldWeights) {
       Vec<A> weight[kVecs];
 #pragma GCC unroll 8

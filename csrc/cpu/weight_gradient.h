@@ -5,6 +5,7 @@
 #pragma once
 
 #include "csrc/cpu/pack.h"
+#include "csrc/cpu/steps.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -37,31 +38,39 @@ class GradientSegment {
         stage_(arena.Take<A>(shards * shard_rows_ * kStageRows)) {}
 
   // Sums up the rows of the result that fall to `shard`.
-  void Run(int shard, const PreviousStep& previous) const {
+  void Run(int shard, const Steps& steps) const {
     const Range tiles = PartOf(tiles_, shard, shards_);
     const Range rows{tiles.begin * kTileRows, Min(tiles.end * kTileRows, depth_ + 1)};
     if (rows.begin >= rows.end) return;
-    const Index steps = a_.shape.time * a_.shape.batch;
     A* const packed = packed_ + shard * shard_rows_ * kGradientDepth;
     Index first = 0;
     do {  // once even if there is no step: the gradient is zero then
-      const Index count = Min(kGradientDepth, steps - first);
-      for (Index step = 0; step < count; step += kStageRows) {
-        Pack(rows, first + step, Min(kStageRows, count - step), previous,
-             stage_ + shard * shard_rows_ * kStageRows, packed, step);
+      const Index count = Min(kGradientDepth, steps.count() - first);
+      for (Index k = 0; k < count; k += kStageRows) {
+        Pack(rows, first + k, Min(kStageRows, count - k), steps,
+             stage_ + shard * shard_rows_ * kStageRows, packed, k);
       }
-      Multiply(rows, first, count, packed);
+      if (steps.listed() == nullptr) {
+        Multiply<EveryRow<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
+          return EveryRow<A, L::kRow>{panel + first * L::kRow};
+        });
+      } else {
+        Multiply<ListedRows<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
+          return ListedRows<A, L::kRow>{panel, steps.listed() + first};
+        });
+      }
       first += count;
-    } while (first < steps);
+    } while (first < steps.count());
     Write(rows);
   }
 
  private:
-  // Times [first, first + count) of the factor's columns `rows` to packed[tile][time][row].
-  TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const PreviousStep& previous,
-                           A* stage, A* packed, Index at_step) const {
+  // The `count` active steps from the `first` on, of the factor's columns `rows`, to
+  // packed[tile][step][row], from its step `at_step` on.
+  TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const Steps& steps, A* stage,
+                           A* packed, Index at_step) const {
     const Index height = rows.end - rows.begin;
-    for (Index k = 0; k < count; ++k) Stage(rows, first + k, previous, stage + k * height);
+    for (Index k = 0; k < count; ++k) Stage(rows, steps[first + k], steps, stage + k * height);
     ForTiles(height, [&](Index row, auto tile) {
       constexpr int kRows = decltype(tile)::value;
       A* to = packed + row * kGradientDepth + at_step * kRows;
@@ -71,14 +80,10 @@ class GradientSegment {
     });
   }
 
-  void Stage(Range rows, Index step, const PreviousStep& previous, A* to) const {
+  void Stage(Range rows, Index step, const Steps& steps, A* to) const {
     const RnnShape& s = a_.shape;
     const Index t = step / s.batch, b = step % s.batch;
     const Index end = Min(rows.end, depth_);
-    if (!previous.Active(t, b)) {  // its x may be anything, NaN too
-      for (Index m = rows.begin; m < rows.end; ++m) *to++ = A(0);
-      return;
-    }
     if constexpr (kFactor == Factor::kOperand) {
       for (Index m = rows.begin; m < end; ++m) {
         const Index block = m / L::kBlock, unit = m % L::kBlock;
@@ -90,7 +95,7 @@ class GradientSegment {
       if constexpr (kFactor == Factor::kInput) {
         from = a_.x + at_.Input(t, b) * depth_;
       } else {
-        const Index last = previous(t, b);
+        const Index last = steps.Previous(t, b);
         from = last < 0 ? a_.initial_h + b * depth_ : a_.outputs + at_.Output(last, b) * depth_;
       }
       LoadRow(from + rows.begin, end - rows.begin, to);
@@ -98,11 +103,13 @@ class GradientSegment {
     if (rows.end > depth_) to[depth_ - rows.begin] = A(1);
   }
 
-  // result rows (+)= packed · panels of times [first, first + count).
-  TFRNN_NOINLINE void Multiply(Range rows, Index first, Index count, const A* packed) const {
+  // result rows (+)= packed · panel rows of as many steps; `find` finds them in a block's panel.
+  template <typename Right, typename FindRows>
+  TFRNN_NOINLINE void Multiply(Range rows, Index first, Index count, const A* packed,
+                               const FindRows& find) const {
     const Index steps = a_.shape.time * a_.shape.batch;
     for (Index block = 0; block < L::Blocks(a_.shape.units); ++block) {
-      const A* const panel = dsums_ + (block * steps + first) * L::kRow;
+      const Right right = find(dsums_ + block * steps * L::kRow);
       A* const result = result_ + (block * (depth_ + 1) + rows.begin) * kWidth;
       ForTiles(rows.end - rows.begin, [&](Index row, auto tile) {
         constexpr int kRows = decltype(tile)::value;
@@ -116,7 +123,7 @@ class GradientSegment {
           }
         }
         const PackedRows<A, kRows> factor{packed + row * kGradientDepth};
-        Accumulate<Columns, kRows>(acc, factor, panel, count);
+        Accumulate<Columns, kRows, A>(acc, factor, right, count);
 #pragma GCC unroll 8
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
@@ -162,7 +169,7 @@ class GradientSegment {
 struct NoSegment {
   template <typename Args>
   NoSegment(const Args&, int, Arena&) {}
-  void Run(int, const PreviousStep&) const {}
+  void Run(int, const Steps&) const {}
 };
 template <bool kPresent, typename Segment>
 struct SegmentIf {
@@ -179,14 +186,14 @@ struct WeightGradientSpace {
   using Operand = GradientSegment<CellT, T, Factor::kOperand, GateSet<Cell, 1, true>>;
 
   int shards;
-  std::int32_t* previous;
+  Steps steps;
   GradientSegment<CellT, T, Factor::kInput, GateSet<Cell, -1, false>> input;
   GradientSegment<CellT, T, Factor::kState, GateSet<Cell, 0, true>> state;
   typename SegmentIf<Cell::kPhases == 2, Operand>::type operand;
 
   WeightGradientSpace(const WeightGradientArgs<T>& a, const Pool& pool, Arena& arena)
       : shards(static_cast<int>(Max(1, pool.threads))),
-        previous(arena.Take<std::int32_t>(PreviousStep::Elements(a.shape, a.mask))),
+        steps(a.shape, a.options, a.mask, arena),
         input(a, shards, arena),
         state(a, shards, arena),
         operand(a, shards, arena) {}
@@ -196,13 +203,12 @@ template <template <typename> class CellT, typename T>
 void WeightGradient(const WeightGradientArgs<T>& a, const Pool& pool) {
   using Space = WeightGradientSpace<CellT, T>;
   Arena arena(a.workspace);
-  const Space space(a, pool, arena);
-  PreviousStep previous(space.previous, Rows(a.shape, a.options), a.mask);
-  previous.Fill({0, a.shape.batch});
+  Space space(a, pool, arena);
+  space.steps.Fill();
   ParallelFor(pool, space.shards, [&](int i) {
-    space.input.Run(i, previous);
-    space.state.Run(i, previous);
-    space.operand.Run(i, previous);
+    space.input.Run(i, space.steps);
+    space.state.Run(i, space.steps);
+    space.operand.Run(i, space.steps);
   });
 }
 

@@ -67,7 +67,7 @@ class GradOp : public RnnOp<TF> {
   }
 };
 
-// Inputs: x, kernel, dgates. Output: dx.
+// Inputs: x, kernel, mask, dgates. Output: dx.
 template <typename TF>
 class GradInputOp : public RnnOp<TF> {
   using Base = RnnOp<TF>;
@@ -80,7 +80,7 @@ class GradInputOp : public RnnOp<TF> {
     const int gates = this->cell_.counts.gates;
     const Tensor& x = ctx->input(0);
     const Tensor& kernel = ctx->input(1);
-    const Tensor& dgates = ctx->input(2);
+    const Tensor& dgates = ctx->input(3);
     OP_REQUIRES_OK(ctx, CheckRank("x", x, 3));
     OP_REQUIRES_OK(ctx, CheckRank("kernel", kernel, 2));
 
@@ -93,6 +93,7 @@ class GradInputOp : public RnnOp<TF> {
     OP_REQUIRES_OK(ctx,
                    CheckShape("kernel", kernel, TensorShape({shape.input, gates * shape.units})));
     OP_REQUIRES_OK(ctx, CheckOpaque("dgates", dgates, this->cell_.kernels->reserve_bytes(shape)));
+    OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(2), shape, &args.mask));
     Tensor* dx = nullptr;
     OP_REQUIRES_OK(ctx, ctx->allocate_output(0, x.shape(), &dx));
     args.kernel = Base::Data(kernel);

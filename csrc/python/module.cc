@@ -207,7 +207,7 @@ class Layer {
     Array<T> dx(RowsShape(shape_.input));
     InputGradientArgs<T> input;
     input.shape = shape_, input.options = options_;
-    input.kernel = kernel_.data(), input.dgates = panels->data();
+    input.kernel = kernel_.data(), input.mask = MaskData(), input.dgates = panels->data();
     input.dx = dx.mutable_data();
     Launch(input, pool_, cell_.kernels->input_gradient_workspace, cell_.kernels->input_gradient);
 

@@ -104,7 +104,8 @@ struct Problem {
   }
   InputGradientArgs<T> InputGradient(Results<T>* r) const {
     InputGradientArgs<T> a;
-    a.shape = shape, a.options = options, a.kernel = kernel.data(), a.dx = r->dx.data();
+    a.shape = shape, a.options = options, a.kernel = kernel.data(), a.mask = Mask();
+    a.dx = r->dx.data();
     return a;
   }
   WeightGradientArgs<T> WeightGradient(Results<T>* r) const {

@@ -107,7 +107,7 @@ class FusedOp:
         first_weight = 1 + len(initial_state)
         dx = None
         if 0 not in unused:
-            dx = self._function("GradInput")(x, kernel, dgates, **attributes)
+            dx = self._function("GradInput")(x, kernel, mask, dgates, **attributes)
         dweights: Sequence[Any] = [None, None, None]
         if not unused.issuperset(range(first_weight, first_weight + len(dweights))):
             dweights = self._function("GradWeights")(
