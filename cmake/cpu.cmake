@@ -20,7 +20,7 @@ function(tfrnn_add_objects isa library)
   target_include_directories(${library}_${isa} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${library}_${isa} PRIVATE TFRNN_ISA=${isa})
   target_compile_options(${library}_${isa} PRIVATE ${arg_FLAGS}
-    -ffp-contract=fast -fno-math-errno -fno-trapping-math $<$<NOT:$<CONFIG:Debug>>:-O3>)
+    -ffp-contract=off -fno-math-errno -fno-trapping-math $<$<NOT:$<CONFIG:Debug>>:-O3>)
   target_sources(${library} PRIVATE $<TARGET_OBJECTS:${library}_${isa}>)
 endfunction()
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cells import CASES, LSTM, copy_random_weights, every_cell
+from cells import LSTM, copy_random_weights, draws_a_mask_for_every_gate, every_cell
 from tolerance import assert_close
 
 import tfrnn_ops
@@ -79,51 +79,6 @@ def test_nested_models(case):
 
 
 @every_cell
-@pytest.mark.parametrize("wrapper", [KERAS.Bidirectional, KERAS.TimeDistributed])
-def test_wrappers(case, wrapper):
-    inputs = INPUTS if wrapper is KERAS.Bidirectional else INPUTS[:, None]
-    converted = check(wrapper(case.layer(4, KERAS)), inputs)
-    assert type(converted) is wrapper
-    assert type(case.layer(1)) in parts(converted)
-    assert not {KERAS.LSTM, KERAS.GRU, KERAS.SimpleRNN} & set(parts(converted))
-
-
-def test_bidirectional_of_two_kinds():
-    layer = KERAS.Bidirectional(
-        KERAS.LSTM(4, return_sequences=True),
-        backward_layer=KERAS.GRU(2, return_sequences=True, go_backwards=True),
-        merge_mode=None,
-    )
-    converted = check(layer)
-    assert isinstance(converted.forward_layer, tfrnn_ops.LSTM)
-    assert isinstance(converted.backward_layer, tfrnn_ops.GRU)
-
-
-@every_cell
-def test_rnn_of_a_cell_becomes_a_layer(case):
-    options = {"return_sequences": True, "go_backwards": True, "name": "kept"}
-    converted = check(KERAS.RNN(case.cell(4, KERAS, dropout=0.3, seed=1), **options))
-    assert type(converted) is type(case.layer(1))
-    assert converted.go_backwards
-
-
-def test_rnn_of_a_cell_of_another_dtype_stays_an_rnn():
-    layer = KERAS.RNN(KERAS.LSTMCell(4, dtype="mixed_bfloat16"))
-    converted = check(layer, kind="bfloat16")
-    assert type(converted) is KERAS.RNN
-    assert isinstance(converted.cell, tfrnn_ops.LSTMCell)
-
-
-@pytest.mark.parametrize("stacked", [False, True])
-def test_stacked_cells(stacked):
-    cells = [case.cell(4, KERAS) for case in CASES]
-    layer = KERAS.RNN(KERAS.StackedRNNCells(cells) if stacked else cells, return_state=True)
-    converted = check(layer)
-    ours = [type(case.cell(1)) for case in CASES]
-    assert [type(cell) for cell in converted.cell.cells] == ours
-
-
-@every_cell
 def test_states_of_stateful_layers(case):
     model = keras.Sequential(
         [
@@ -137,10 +92,10 @@ def test_states_of_stateful_layers(case):
     assert_close(converted(INPUTS), model(INPUTS))
 
 
+@draws_a_mask_for_every_gate
 def test_what_keras_leaves_out_of_its_configuration():
     layer = KERAS.LSTM(4, dropout=0.3, implementation=1, use_cudnn=False, seed=1)
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="implementation=1"):
-        check(layer)
+    check(layer)
 
 
 def test_ones_own_activation():

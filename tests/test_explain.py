@@ -25,13 +25,13 @@ CALLS = {
         [],
     ),
     "activation": ({"activation": "relu"}, False, ["activation"]),
-    "recurrent dropout": ({"recurrent_dropout": 0.2}, True, ["recurrent_dropout"]),
+    "recurrent dropout": ({"recurrent_dropout": 0.2}, True, []),
     "recurrent dropout in inference": ({"recurrent_dropout": 0.2}, False, []),
     "unroll": ({"unroll": True}, False, ["unroll"]),
     "both": (
-        {"activation": "relu", "recurrent_dropout": 0.2},
+        {"activation": "relu", "recurrent_dropout": 0.2, "unroll": True},
         True,
-        ["activation", "recurrent_dropout"],
+        ["activation", "unroll"],
     ),
 }
 
@@ -68,13 +68,15 @@ def test_a_cell(case):
 
 
 def test_it_reads_well():
-    layer = tfrnn_ops.LSTM(4, name="reader", recurrent_dropout=0.2, dtype="mixed_bfloat16")
+    options = {"recurrent_dropout": 0.2, "dtype": "mixed_bfloat16"}
+    layer = tfrnn_ops.LSTM(4, name="reader", activation="relu", **options)
     text = str(tfrnn_ops.explain(layer, keras.Input([None, 3]), training=True))
     assert text.startswith("LSTM 'reader': reference path\n")
     assert "sizes    batch ?, time ?, features 3, units 4" in text
-    assert "because  recurrent_dropout: the fused op has none, 0.2 is in force" in text
+    assert "because  activation: the fused op has tanh only, not relu" in text
+    assert "option   recurrent_dropout: 0.2, in the fused op" in text
     assert "tfrnn_ops.reference.lstm, bfloat16: tf.while_loop" in text
-    text = str(tfrnn_ops.explain(layer))
+    text = str(tfrnn_ops.explain(tfrnn_ops.LSTM(4, **options)))
     assert "kernel   TfrnnLstm, bfloat16" in text
     assert "option   recurrent_dropout: 0.2, not in force without training" in text
 

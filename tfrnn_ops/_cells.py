@@ -24,6 +24,8 @@ class Cell:
         biases: how many biases `[gates * units]` there are, by those attributes.
         full_dropout: whether the Keras layer heeds a dropout rate of 1. SimpleRNN does, LSTM and
             GRU take it for 0.
+        carries_h: whether h[t-1] reaches h[t] past the weights too. Where Keras draws one mask of
+            recurrent dropout for all gates, as Keras 3.5 does, it drops that share as well.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Cell:
     attributes: tuple[str, ...] = ()
     biases: Callable[..., int] = lambda: 1
     full_dropout: bool = False
+    carries_h: bool = False
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -54,6 +57,7 @@ GRU = Cell(
     reference.gru,
     attributes=("reset_after",),
     biases=lambda reset_after: 1 + reset_after,
+    carries_h=True,
 )
 SIMPLE_RNN = Cell(
     "simple_rnn",

@@ -46,9 +46,9 @@ def execute(
         go_backwards: whether to process the last step first.
         zero_output_for_mask: whether masked steps put out zeros.
         unroll: whether the reference loops in Python.
-        input_dropout_mask: a factor of the inputs, `[batch, features]` or, on the reference
-            path, a list with one for each gate; or None.
-        recurrent_dropout_mask: likewise, of the recurrent state; on the reference path only.
+        input_dropout_mask: a factor of the inputs, `[batch, features]`, or a list with one for
+            each gate; or None.
+        recurrent_dropout_mask: likewise, of the recurrent state.
         **options: the cell's own options.
 
     Returns:
@@ -65,8 +65,9 @@ def execute(
         "zero_output_for_mask": zero_output_for_mask,
     }
     if decision.path == "fused":
-        if input_dropout_mask is not None:
+        if isinstance(input_dropout_mask, tf.Tensor):  # of all gates: cheaper outside the op
             inputs *= tf.expand_dims(input_dropout_mask, 0 if time_major else 1)
+            input_dropout_mask = None
         return cell.fused(
             inputs,
             states,
@@ -74,6 +75,8 @@ def execute(
             recurrent_kernel,
             bias,
             mask,
+            input_dropout=_per_gate(cell, input_dropout_mask),
+            recurrent_dropout=_per_gate(cell, recurrent_dropout_mask),
             keep_reserve=keep_reserve,
             **layout,
             **attributes,
@@ -92,6 +95,13 @@ def execute(
         **options,
     )
     return outputs, final_state if isinstance(final_state, tuple) else (final_state,)
+
+
+def _per_gate(cell: Cell, mask: Any) -> Any:
+    """Dropout factors `[gates, batch, width]`, from one for each gate or one for all."""
+    if mask is None:
+        return None
+    return tf.stack(list(mask) if isinstance(mask, (list, tuple)) else [mask] * cell.gates)
 
 
 def warn_if_not_fused(decision: Decision, who: str, stacklevel: int) -> None:

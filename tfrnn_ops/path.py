@@ -51,7 +51,7 @@ class Request:
         training: whether dropout is in force.
         dropout: the rate of dropout on the inputs.
         recurrent_dropout: the rate of dropout on the recurrent state.
-        dropout_per_gate: whether every gate draws its own mask for the inputs.
+        dropout_per_gate: whether every gate draws its own masks.
         unroll: whether a Python loop is asked for.
     """
 
@@ -111,16 +111,17 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
     if not request.drops(request.dropout):
         serve("dropout", _idle(request, request.dropout))
     elif request.dropout_per_gate:
-        how = "implementation=1 draws a mask for every gate, the fused op takes one input"
-        serve("dropout", how, fused=False)
+        serve("dropout", f"{request.dropout}, a mask for every gate, in the fused op")
     else:
         serve("dropout", f"{request.dropout}, applied to the inputs before the op")
 
-    if request.drops(request.recurrent_dropout):
-        how = f"the fused op has none, {request.recurrent_dropout} is in force in training"
+    if not request.drops(request.recurrent_dropout):
+        serve("recurrent_dropout", _idle(request, request.recurrent_dropout))
+    elif request.cell.carries_h and not request.dropout_per_gate:
+        how = "this Keras draws one mask, which drops the state carried past the weights too"
         serve("recurrent_dropout", how, fused=False)
     else:
-        serve("recurrent_dropout", _idle(request, request.recurrent_dropout))
+        serve("recurrent_dropout", f"{request.recurrent_dropout}, in the fused op")
 
     if request.unroll:
         serve("unroll", "asks for a Python loop", fused=False)
@@ -138,7 +139,7 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
 
 
 def _idle(request: Request, rate: float) -> str:
-    if request.drops(rate) or not rate:
+    if not rate:
         return "none"
     if request.training:
         return f"{rate}, which Keras takes for none"

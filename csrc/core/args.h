@@ -2,8 +2,10 @@
 //
 // In the comments T, B, C, U are RnnShape's fields and G, S the cell's kGates and kStates. "rows"
 // marks a tensor whose first two axes are time and batch, in the order time_major says:
-// [T, B, C] or [B, T, C]. An absent tensor is a null pointer. Step t of the recurrence reads
-// x and mask at time t, or T-1-t with go_backwards, and writes outputs at time t.
+// [T, B, C] or [B, T, C]. A dropout tensor holds, for every gate, the factors that the input (or
+// the recurrent operand, most often h) is multiplied with before the product with the gate's
+// weights, the same at every step. An absent tensor is a null pointer. Step t of the recurrence
+// reads x and mask at time t, or T-1-t with go_backwards, and writes outputs at time t.
 #pragma once
 
 #include <cstdint>
@@ -28,15 +30,17 @@ template <typename T>
 struct ForwardArgs {
   RnnShape shape;
   RnnOptions options;
-  const T* x = nullptr;                 // rows of C
-  const T* initial[kMaxStates] = {};    // S of [B, U]
-  const T* kernel = nullptr;            // [C, G*U]
-  const T* recurrent_kernel = nullptr;  // [U, G*U]
-  const T* bias = nullptr;              // [kBiases, G*U], may be absent
-  const bool* mask = nullptr;           // rows of 1, may be absent
-  T* outputs = nullptr;                 // rows of U
-  T* final[kMaxStates] = {};            // S of [B, U]
-  void* reserve_space = nullptr;        // kept for the gradient; absent in inference
+  const T* x = nullptr;                  // rows of C
+  const T* initial[kMaxStates] = {};     // S of [B, U]
+  const T* kernel = nullptr;             // [C, G*U]
+  const T* recurrent_kernel = nullptr;   // [U, G*U]
+  const T* bias = nullptr;               // [kBiases, G*U], may be absent
+  const bool* mask = nullptr;            // rows of 1, may be absent
+  const T* input_dropout = nullptr;      // [G, B, C], may be absent
+  const T* recurrent_dropout = nullptr;  // [G, B, U], may be absent
+  T* outputs = nullptr;                  // rows of U
+  T* final[kMaxStates] = {};             // S of [B, U]
+  void* reserve_space = nullptr;         // kept for the gradient; absent in inference
   void* workspace = nullptr;
 };
 
@@ -45,10 +49,11 @@ template <typename T>
 struct BackwardArgs {
   RnnShape shape;  // input is not used
   RnnOptions options;
-  const T* initial[kMaxStates] = {};    // S of [B, U]
-  const T* recurrent_kernel = nullptr;  // [U, G*U]
-  const bool* mask = nullptr;           // rows of 1, may be absent
-  const T* outputs = nullptr;           // rows of U
+  const T* initial[kMaxStates] = {};     // S of [B, U]
+  const T* recurrent_kernel = nullptr;   // [U, G*U]
+  const bool* mask = nullptr;            // rows of 1, may be absent
+  const T* recurrent_dropout = nullptr;  // [G, B, U], may be absent
+  const T* outputs = nullptr;            // rows of U
   const void* reserve_space = nullptr;
   const T* doutputs = nullptr;       // rows of U
   const T* dfinal[kMaxStates] = {};  // S of [B, U]
@@ -61,8 +66,9 @@ template <typename T>
 struct InputGradientArgs {
   RnnShape shape;
   RnnOptions options;
-  const T* kernel = nullptr;   // [C, G*U]
-  const bool* mask = nullptr;  // rows of 1, may be absent
+  const T* kernel = nullptr;         // [C, G*U]
+  const bool* mask = nullptr;        // rows of 1, may be absent
+  const T* input_dropout = nullptr;  // [G, B, C], may be absent
   const void* dgates = nullptr;
   T* dx = nullptr;  // rows of C
   void* workspace = nullptr;
@@ -72,10 +78,12 @@ template <typename T>
 struct WeightGradientArgs {
   RnnShape shape;
   RnnOptions options;
-  const T* x = nullptr;          // rows of C
-  const T* initial_h = nullptr;  // [B, U]
-  const bool* mask = nullptr;    // rows of 1, may be absent
-  const T* outputs = nullptr;    // rows of U
+  const T* x = nullptr;                  // rows of C
+  const T* initial_h = nullptr;          // [B, U]
+  const bool* mask = nullptr;            // rows of 1, may be absent
+  const T* input_dropout = nullptr;      // [G, B, C], may be absent
+  const T* recurrent_dropout = nullptr;  // [G, B, U], may be absent
+  const T* outputs = nullptr;            // rows of U
   const void* dgates = nullptr;
   T* dkernel = nullptr;            // [C, G*U]
   T* drecurrent_kernel = nullptr;  // [U, G*U]

@@ -23,14 +23,14 @@ struct BackwardSpace {
   Steps steps;
   BackwardRow<A>* rows;     // [members, B]
   BackwardRow<A>** active;  // [members, B]
-  const A** panels;         // [members, B]
-  A** out;                  // [members, B]
+  A* factors = nullptr;     // [G, B, padded columns], with dropout only
+  StepScratch<A> scratch;   // [members, B]
 
   static bool Repeats(const BackwardArgs<T>& a) {
     return a.mask != nullptr && !a.options.zero_output_for_mask;
   }
   BackwardSpace(const BackwardArgs<T>& a, const Pool& pool, Arena& arena)
-      : split(SplitOf(a.shape, pool, L::Tiles(a.shape.units))),
+      : split(SplitOf(a.shape, pool, a.recurrent_dropout ? 1 : L::Tiles(a.shape.units))),
         steps(a.shape, a.options, a.mask, arena) {
     const RnnShape& s = a.shape;
     const Index columns = s.batch * L::PaddedColumns(s.units);
@@ -47,8 +47,10 @@ struct BackwardSpace {
     if (kStaged<T>) h = arena.Take<A>(s.batch * s.units);
     rows = arena.Take<BackwardRow<A>>(split.members * s.batch);
     active = arena.Take<BackwardRow<A>*>(split.members * s.batch);
-    panels = arena.Take<const A*>(split.members * s.batch);
-    out = arena.Take<A*>(split.members * s.batch);
+    if (a.recurrent_dropout != nullptr) factors = arena.Take<A>(Cell::kGates * columns);
+    scratch.panels = arena.Take<const A*>(split.members * s.batch);
+    scratch.factors = arena.Take<const A*>(split.members * s.batch);
+    scratch.out = arena.Take<A*>(split.members * s.batch);
   }
 };
 
@@ -82,8 +84,10 @@ class BackwardWorker {
   void Run() {
     const Range batch = share_.batch;
     for (Index b = batch.begin; b < batch.end; ++b) Begin(b);
-    const Index scratch = first_row_ + batch.begin;
-    BackwardRow<A>** const active = space_.active + scratch;
+    const Index first = first_row_ + batch.begin;
+    BackwardRow<A>** const active = space_.active + first;
+    const StepScratch<A> scratch{space_.scratch.panels + first, space_.scratch.factors + first,
+                                 space_.scratch.out + first};
     for (Index t = a_.shape.time - 1; t >= 0; --t) {
       Index count = 0;
       for (Index b = batch.begin; b < batch.end; ++b) {
@@ -95,8 +99,7 @@ class BackwardWorker {
         }
       }
       if (count == 0) continue;  // of the whole team
-      BackwardStep<CellT, A>(weights_, share_, blocks_, tiles_, active, count,
-                             space_.panels + scratch, space_.out + scratch);
+      BackwardStep<CellT, A>(weights_, share_, blocks_, tiles_, active, count, scratch);
       if (Space::Repeats(a_)) {
         for (Index i = 0; i < count; ++i) ClearRepeated(active[i] - &RowOf(0));
       }
@@ -133,6 +136,7 @@ class BackwardWorker {
       Clear(initial, units_.end, blocks_.end * L::kBlock);
     }
     if (Cell::kPhases == 2) row.doperand = space_.doperand + b * columns_;
+    if (space_.factors != nullptr) row.factors = space_.factors + b * columns_;
     if (Space::Repeats(a_)) ClearRepeated(b);
   }
 
@@ -211,6 +215,10 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   for (int p = 0; p < Cell::kPhases; ++p) weights.recurrent[p] = space.recurrent[p];
   weights.units = s.units;
   weights.panel_stride = s.time * s.batch * L::kRow;
+  weights.factor_stride = s.batch * L::PaddedColumns(s.units);
+  if (space.factors != nullptr) {
+    PadFactors<L>(a.recurrent_dropout, s.batch, s.units, space.factors);
+  }
   const double work = static_cast<double>(s.time) * s.batch * Cell::kGates * s.units * s.units;
   ForShares(pool, space.split, s, work,
             [&](const Share& share) { BackwardWorker<CellT, T>(a, space, weights, share).Run(); });

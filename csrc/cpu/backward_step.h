@@ -17,13 +17,15 @@ struct BackwardRow {
   const A* doutput = nullptr;
   A* dstate[kMaxStates] = {};  // gradient of next on entry, of prev on return
   A* doperand = nullptr;       // cells with two phases only
+  const A* factors = nullptr;  // of the first gate, see DroppedPanelGemm; with dropout only
 };
 
 template <typename A>
 struct BackwardWeights {
   const A* recurrent[2] = {};  // per phase, see PackTransposed
   Index units = 0;
-  Index panel_stride = 0;  // elements from a panel row to the same row of the next block
+  Index panel_stride = 0;   // elements from a panel row to the same row of the next block
+  Index factor_stride = 0;  // elements from a gate's dropout factors to the next gate's
 };
 
 // Backward of the cell, or PrepareBackward, for one row and the units of some blocks.
@@ -67,27 +69,50 @@ TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, Range blocks,
   }
 }
 
-// The step for the units of some tiles of columns, which are those of `blocks`. `panels` and `out`
-// are scratch for `count` pointers each. Other members of the team have the other units.
+// Scratch of a step: room for a pointer per row in each.
+template <typename A>
+struct StepScratch {
+  const A** panels;
+  const A** factors;
+  A** out;
+};
+
+// dsums of a phase's gates · their weights, into (or onto) out.
+template <template <typename> class CellT, typename A, int kPhase>
+void BackwardProduct(const BackwardWeights<A>& w, Range tiles, Index count,
+                     const StepScratch<A>& scratch, bool dropped, bool add) {
+  using Gates = GateSet<typename Layout<CellT, A>::Cell, kPhase, true>;
+  if (dropped) {
+    DroppedPanelGemm<CellT, A, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride,
+                                      scratch.panels, scratch.factors, w.factor_stride, scratch.out,
+                                      count, add);
+  } else {
+    PanelGemm<CellT, A, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride, scratch.panels,
+                               scratch.out, count, add);
+  }
+}
+
+// The step for the units of some tiles of columns, which are those of `blocks`. Other members of
+// the team have the other units.
 template <template <typename> class CellT, typename A>
 void BackwardStep(const BackwardWeights<A>& w, const Share& share, Range blocks, Range tiles,
-                  const BackwardRow<A>* const* rows, Index count, const A** panels, A** out) {
+                  const BackwardRow<A>* const* rows, Index count, const StepScratch<A>& scratch) {
   using Cell = typename Layout<CellT, A>::Cell;
+  const bool dropped = rows[0]->factors != nullptr;
   for (Index i = 0; i < count; ++i) {
     BackwardCells<CellT, A, false>(w, blocks, *rows[i]);
-    panels[i] = rows[i]->dsums;
+    scratch.panels[i] = rows[i]->dsums;
+    scratch.factors[i] = rows[i]->factors;
   }
   share.Meet();
   if constexpr (Cell::kPhases == 2) {
-    for (Index i = 0; i < count; ++i) out[i] = rows[i]->doperand;
-    PanelGemm<CellT, A, GateSet<Cell, 1, true>>(w.recurrent[1], tiles, w.units, w.panel_stride,
-                                                panels, out, count, /*add=*/false);
+    for (Index i = 0; i < count; ++i) scratch.out[i] = rows[i]->doperand;
+    BackwardProduct<CellT, A, 1>(w, tiles, count, scratch, dropped, /*add=*/false);
     for (Index i = 0; i < count; ++i) BackwardCells<CellT, A, true>(w, blocks, *rows[i]);
     share.Meet();
   }
-  for (Index i = 0; i < count; ++i) out[i] = rows[i]->dstate[0];
-  PanelGemm<CellT, A, GateSet<Cell, 0, true>>(w.recurrent[0], tiles, w.units, w.panel_stride,
-                                              panels, out, count, /*add=*/true);
+  for (Index i = 0; i < count; ++i) scratch.out[i] = rows[i]->dstate[0];
+  BackwardProduct<CellT, A, 0>(w, tiles, count, scratch, dropped, /*add=*/true);
 }
 
 }  // namespace tfrnn::cpu::TFRNN_ISA

@@ -4,6 +4,7 @@
 // is computed some times ahead.
 #pragma once
 
+#include "csrc/cpu/dropout.h"
 #include "csrc/cpu/forward_step.h"
 #include "csrc/cpu/split.h"
 
@@ -28,15 +29,19 @@ struct ForwardSpace {
   A* panels = nullptr;         // one step's panels, two phases in inference only
   A* sums = nullptr;           // [block, times ahead * B, kSums * kBlock], if computed ahead
   const A** x_rows = nullptr;  // [members, times ahead * B], likewise
+  A* dropped = nullptr;        // [B, (C + U) * G], with dropout only
   ForwardRow<A>* rows;         // [members, B]
   ForwardRow<A>** active;      // [members, B]
   Index times_ahead = 0;       // 0: nothing is computed ahead
 
+  static bool Drops(const ForwardArgs<T>& a) {
+    return a.input_dropout != nullptr || a.recurrent_dropout != nullptr;
+  }
   ForwardSpace(const ForwardArgs<T>& a, const Pool& pool, Arena& arena)
-      : split(SplitOf(a.shape, pool, L::Blocks(a.shape.units))) {
+      : split(SplitOf(a.shape, pool, Drops(a) ? 1 : L::Blocks(a.shape.units))) {
     const RnnShape& s = a.shape;
     const Index padded = s.batch * L::Padded(s.units);
-    if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1) {
+    if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1 && !Drops(a)) {
       times_ahead = Min(kTimesAhead, s.time);
     }
     const Index rows_ahead = Max(1, times_ahead) * s.batch;
@@ -58,6 +63,7 @@ struct ForwardSpace {
       sums = arena.Take<A>(rows_ahead * Cell::kSums * L::Padded(s.units));
       x_rows = arena.Take<const A*>(split.members * rows_ahead);
     }
+    if (Drops(a)) dropped = arena.Take<A>(s.batch * (s.input + s.units) * Cell::kGates);
     rows = arena.Take<ForwardRow<A>>(split.members * s.batch);
     active = arena.Take<ForwardRow<A>*>(split.members * s.batch);
   }
@@ -111,7 +117,13 @@ class ForwardWorker {
         }
       }
       if (count == 0) continue;  // of the whole team
-      space_.times_ahead > 0 ? Step<true>(count) : Step<false>(count);
+      if (space_.dropped != nullptr) {
+        Step<Inputs::kDropped>(count);
+      } else if (space_.times_ahead > 0) {
+        Step<Inputs::kAhead>(count);
+      } else {
+        Step<Inputs::kNow>(count);
+      }
       for (Index i = 0; i < count; ++i) Advance(t, active_[i]);
       share_.Meet();
     }
@@ -119,13 +131,34 @@ class ForwardWorker {
   }
 
  private:
-  template <bool kAhead>
+  template <Inputs kInputs>
   void Step(Index count) {
-    ForwardPhase<CellT, A, 0, kAhead>(weights_, blocks_, active_, count);
+    if constexpr (kInputs == Inputs::kDropped) {
+      for (Index i = 0; i < count; ++i) DropOperand<0>(active_[i], active_[i]->prev[0]);
+    }
+    ForwardPhase<CellT, A, 0, kInputs>(weights_, blocks_, active_, count);
     if constexpr (Cell::kPhases == 2) {
       share_.Meet();
-      ForwardPhase<CellT, A, 1, kAhead>(weights_, blocks_, active_, count);
+      if constexpr (kInputs == Inputs::kDropped) {
+        for (Index i = 0; i < count; ++i) DropOperand<1>(active_[i], active_[i]->operand);
+      }
+      ForwardPhase<CellT, A, 1, kInputs>(weights_, blocks_, active_, count);
     }
+  }
+
+  template <int kPhase>
+  void DropOperand(ForwardRow<A>* row, const A* operand) const {
+    const RnnShape& s = a_.shape;
+    const Factors<T> factors{a_.recurrent_dropout, s.batch, s.units};
+    DropRow<GateSet<Cell, kPhase, true>>(operand, {0, s.units}, factors, row - rows_,
+                                         row->dropped_h);
+  }
+
+  template <int kPhase>
+  void DropInput(Index b, const T* x) const {
+    const RnnShape& s = a_.shape;
+    const Factors<T> factors{a_.input_dropout, s.batch, s.input};
+    DropRow<GateSet<Cell, kPhase, false>>(x, {0, s.input}, factors, b, rows_[b].dropped_x[kPhase]);
   }
 
   void Begin(Index b) {
@@ -147,6 +180,12 @@ class ForwardWorker {
       row.prev[s] = row.next[s] = state;
     }
     if (Cell::kPhases == 2) row.operand = space_.operand + b * padded_;
+    if (space_.dropped != nullptr) {
+      const RnnShape& shape = a_.shape;
+      row.dropped_h = space_.dropped + b * (shape.input + shape.units) * Cell::kGates;
+      row.dropped_x[0] = row.dropped_h + shape.units * Cell::kGates;
+      row.dropped_x[1] = row.dropped_x[0] + shape.input * GateSet<Cell, 0, false>::kCount;
+    }
     if (space_.panels != nullptr) row.saved = space_.panels + b * L::kRow;
   }
 
@@ -193,10 +232,14 @@ class ForwardWorker {
   void Prepare(Index t, Index b) {
     ForwardRow<A>& row = rows_[b];
     const T* const x = a_.x + at_.Input(t, b) * a_.shape.input;
+    if (space_.dropped != nullptr) {
+      DropInput<0>(b, x);
+      if constexpr (Cell::kPhases == 2) DropInput<1>(b, x);
+    }
     if constexpr (!kStaged<T>) {
       row.x = x;
       row.next[0] = a_.outputs + at_.Output(t, b) * a_.shape.units;
-    } else if (space_.times_ahead == 0) {
+    } else if (space_.times_ahead == 0 && space_.dropped == nullptr) {
       A* const to = space_.x + (share_.member * a_.shape.batch + b) * a_.shape.input;
       LoadRow(x, a_.shape.input, to);
       row.x = to;

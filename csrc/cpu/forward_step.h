@@ -12,6 +12,8 @@ template <typename A>
 struct ForwardRow {
   const A* x = nullptr;            // [C], not with sums
   const A* sums = nullptr;         // x·kernel + bias of block 0, if computed ahead
+  A* dropped_x[2] = {};            // per phase [C][gates], with dropout only
+  A* dropped_h = nullptr;          // [U][gates of a phase], with dropout only
   const A* prev[kMaxStates] = {};  // h first
   A* next[kMaxStates] = {};        // states other than h may be updated in place
   A* saved = nullptr;              // panel row of block 0, or none
@@ -28,11 +30,17 @@ struct ForwardWeights {
   Index sums_stride = 0;   // likewise, from a row of sums
 };
 
+// How a step gets x·kernel, and which operands it multiplies.
+enum class Inputs {
+  kNow,      // computes it, from x
+  kAhead,    // finds it, computed by SumsAhead
+  kDropped,  // computes it; x and h come with a value for each gate
+};
+
 // Adds x·kernel to the accumulators of a tile that hold the bias.
-template <template <typename> class CellT, typename A, int kPhase, int kRows>
+template <template <typename> class CellT, typename A, int kPhase, int kRows, typename Left>
 TFRNN_INLINE void AddInput(Vec<A> (&acc)[kRows][Layout<CellT, A>::kSumVecs],
-                           const ForwardWeights<A>& w, Index block,
-                           const RowPointers<A, kRows>& x) {
+                           const ForwardWeights<A>& w, Index block, const Left& x) {
   using Gates = GateSet<typename Layout<CellT, A>::Cell, kPhase, false>;
   using Columns = WeightColumns<CellT, A, Gates>;
   const EveryRow<A, Columns::kStride> weights{w.input[kPhase] +
@@ -40,21 +48,23 @@ TFRNN_INLINE void AddInput(Vec<A> (&acc)[kRows][Layout<CellT, A>::kSumVecs],
   Accumulate<Columns, kRows, A>(acc, x, weights, w.input_depth);
 }
 
-template <template <typename> class CellT, typename A, int kPhase, bool kAhead, int kRows>
+template <template <typename> class CellT, typename A, int kPhase, Inputs kInputs, int kRows>
 TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
                               const ForwardRow<A>* const* rows) {
   using L = Layout<CellT, A>;
   using Cell = typename L::Cell;
   using V = Vec<A>;
-  using Recurrent = WeightColumns<CellT, A, GateSet<Cell, kPhase, true>>;
+  using Gates = GateSet<Cell, kPhase, true>;
+  using Recurrent = WeightColumns<CellT, A, Gates>;
+  constexpr bool kAhead = kInputs == Inputs::kAhead, kDropped = kInputs == Inputs::kDropped;
   constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
 
   V acc[kRows][L::kSumVecs];
-  RowPointers<A, kRows> x, h;
+  RowPointers<A, kRows, kDropped ? Gates::kCount : 1> x, h;
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
-    x.row[i] = rows[i]->x;
-    h.row[i] = kPhase == 0 ? rows[i]->prev[0] : rows[i]->operand;
+    x.row[i] = kDropped ? rows[i]->dropped_x[kPhase] : rows[i]->x;
+    h.row[i] = kDropped ? rows[i]->dropped_h : kPhase == 0 ? rows[i]->prev[0] : rows[i]->operand;
 #pragma GCC unroll 8
     for (int j = 0; j < L::kSumVecs; ++j) {
       acc[i][j] = kAhead ? LoadVec(rows[i]->sums + block * w.sums_stride + j * kN)
@@ -97,12 +107,12 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
 }
 
 // One phase of a step, for the units of some blocks.
-template <template <typename> class CellT, typename A, int kPhase, bool kAhead>
+template <template <typename> class CellT, typename A, int kPhase, Inputs kInputs>
 TFRNN_NOINLINE void ForwardPhase(const ForwardWeights<A>& w, Range blocks,
                                  const ForwardRow<A>* const* rows, Index count) {
   for (Index block = blocks.begin; block < blocks.end; ++block) {
     ForTiles(count, [&](Index first, auto tile) {
-      ForwardTile<CellT, A, kPhase, kAhead, decltype(tile)::value>(w, block, rows + first);
+      ForwardTile<CellT, A, kPhase, kInputs, decltype(tile)::value>(w, block, rows + first);
     });
   }
 }

@@ -19,9 +19,11 @@ struct InputGradientSpace {
   Steps steps;
   Index columns;
   A* kernel;
-  A* results;        // [shards, kInputGradientRows, columns]
-  const A** panels;  // [shards, kInputGradientRows]
-  A** out;           // [shards, kInputGradientRows]
+  A* results;                       // [shards, kInputGradientRows, columns]
+  const A** panels;                 // [shards, kInputGradientRows]
+  A** out;                          // [shards, kInputGradientRows]
+  A* factors = nullptr;             // [G, B, columns], with dropout only
+  const A** factor_rows = nullptr;  // [shards, kInputGradientRows], likewise
 
   InputGradientSpace(const InputGradientArgs<T>& a, const Pool& pool, Arena& arena)
       : steps(a.shape, a.options, a.mask, arena) {
@@ -32,6 +34,10 @@ struct InputGradientSpace {
     results = arena.Take<A>(shards * kInputGradientRows * columns);
     panels = arena.Take<const A*>(shards * kInputGradientRows);
     out = arena.Take<A*>(shards * kInputGradientRows);
+    if (a.input_dropout != nullptr) {
+      factors = arena.Take<A>(L::Cell::kGates * s.batch * columns);
+      factor_rows = arena.Take<const A*>(shards * kInputGradientRows);
+    }
   }
 };
 
@@ -49,6 +55,9 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
   const Rows at(s, a.options);
   const A* const dsums = static_cast<const A*>(a.dgates);
   PackAllTransposed<L, typename Space::Gates>(a.kernel, s.input, s.units, space.kernel, pool);
+  if (space.factors != nullptr) {
+    PadFactors<L>(a.input_dropout, s.batch, s.input, space.factors);
+  }
   for (Index step = 0; step < all && a.mask != nullptr; ++step) {  // masked rows have no gradient
     const Index t = step / s.batch, b = step % s.batch;
     if (space.steps.Active(t, b)) continue;
@@ -65,9 +74,19 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
         panels[r] = dsums + space.steps[first + r] * L::kRow;
         out[r] = space.results + (i * kInputGradientRows + r) * space.columns;
       }
-      PanelGemm<CellT, A, typename Space::Gates>(space.kernel, {0, L::Tiles(s.input)}, s.units,
-                                                 all * L::kRow, panels, out, count,
-                                                 /*add=*/false);
+      const Range tiles{0, L::Tiles(s.input)};
+      if (space.factors != nullptr) {
+        const A** const factors = space.factor_rows + i * kInputGradientRows;
+        for (Index r = 0; r < count; ++r) {
+          factors[r] = space.factors + space.steps[first + r] % s.batch * space.columns;
+        }
+        DroppedPanelGemm<CellT, A, typename Space::Gates>(
+            space.kernel, tiles, s.units, all * L::kRow, panels, factors, s.batch * space.columns,
+            out, count, /*add=*/false);
+      } else {
+        PanelGemm<CellT, A, typename Space::Gates>(space.kernel, tiles, s.units, all * L::kRow,
+                                                   panels, out, count, /*add=*/false);
+      }
       for (Index r = 0; r < count; ++r) {
         const Index t = space.steps[first + r] / s.batch, b = space.steps[first + r] % s.batch;
         StoreRow(out[r], s.input, a.dx + at.Input(t, b) * s.input);

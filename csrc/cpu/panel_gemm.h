@@ -66,6 +66,55 @@ TFRNN_NOINLINE void PanelGemm(const A* packed, Range tiles, Index units, Index b
   }
 }
 
+// The same where every gate has factors of its own for the columns: out[i] (+)= the sum over the
+// gates of factor · (panel row i of the gate · packed). factors[i] are those of the first gate of
+// the cell, padded like `out`, with those of the next gate `gate_stride` elements further.
+template <template <typename> class CellT, typename A, typename Gates>
+TFRNN_NOINLINE void DroppedPanelGemm(const A* packed, Range tiles, Index units, Index block_stride,
+                                     const A* const* rows, const A* const* factors,
+                                     Index gate_stride, A* const* out, Index count, bool add) {
+  using L = Layout<CellT, A>;
+  const Index blocks = L::Blocks(units);
+  for (Index tile = tiles.begin; tile < tiles.end; ++tile) {
+    for (int g = 0; g < Gates::kCount; ++g) {
+      ForTiles(count, [&](Index row, auto height) {
+        constexpr int kRows = decltype(height)::value;
+        Vec<A> acc[kRows][4] = {};
+        for (Index block = 0; block < blocks; ++block) {
+          RowPointers<A, kRows> a;
+          for (int i = 0; i < kRows; ++i) {
+            a.row[i] = rows[row + i] + block * block_stride + Gates::kList.sum[g] * L::kBlock;
+          }
+          const Index depth = ((tile * blocks + block) * Gates::kCount + g) * L::kBlock;
+          const EveryRow<A, L::kColumns> b{packed + depth * L::kColumns};
+          Accumulate<PlainColumns<A>, kRows, A>(acc, a, b, L::kBlock);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; ++i) {
+          const A* const factor =
+              factors[row + i] + Gates::kList.gate[g] * gate_stride + tile * L::kColumns;
+          A* const to = out[row + i] + tile * L::kColumns;
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) {
+            const Index at = j * kLanes<A>;
+            const Vec<A> before = add || g > 0 ? LoadVec(to + at) : Vec<A>{};
+            StoreVec(to + at, MulAdd(acc[i][j], LoadVec(factor + at), before));
+          }
+        }
+      });
+    }
+  }
+}
+
+// Dropout factors [G, B, width] in the compute type, padded to whole tiles: [G, B, columns].
+template <typename L, typename T, typename A>
+TFRNN_NOINLINE void PadFactors(const T* factors, Index batch, Index width, A* to) {
+  for (Index row = 0; row < L::Cell::kGates * batch; ++row, to += L::PaddedColumns(width)) {
+    LoadRow(factors + row * width, width, to);
+    for (Index c = width; c < L::PaddedColumns(width); ++c) to[c] = A(0);
+  }
+}
+
 // All tiles of PackTransposed, shared out over the pool.
 template <typename L, typename Gates, typename T, typename A>
 void PackAllTransposed(const T* w, Index width, Index units, A* packed, const Pool& pool) {

@@ -2,6 +2,12 @@
 // them. Errors measured against float64/long double are in the comment of each function.
 #pragma once
 
+#if defined(__FMA__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
 #include "csrc/cells/cell.h"
 #include "csrc/cpu/isa.h"
 
@@ -57,6 +63,40 @@ TFRNN_INLINE void StoreVec(A* to, Vec<A> x) {
   *reinterpret_cast<typename VectorOf<A>::unaligned*>(to) = x;
 }
 
+// a * b + c, rounded once where the instruction set can. Said here and never left to the compiler
+// (-ffp-contract=off), which fuses one copy of a loop and not another: results would depend on
+// how rows are grouped.
+TFRNN_INLINE Vec<float> MulAdd(Vec<float> a, Vec<float> b, Vec<float> c) {
+#if defined(__AVX512F__)
+  return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+  return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+TFRNN_INLINE Vec<double> MulAdd(Vec<double> a, Vec<double> b, Vec<double> c) {
+#if defined(__AVX512F__)
+  return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+  return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+  return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+// A polynomial by Horner's rule, the highest power first.
+template <typename A, int n>
+TFRNN_INLINE Vec<A> Polynomial(Vec<A> x, const A (&coefficients)[n]) {
+  Vec<A> sum = Broadcast(coefficients[0]);
+#pragma GCC unroll 16
+  for (int i = 1; i < n; ++i) sum = MulAdd(sum, x, Broadcast(coefficients[i]));
+  return sum;
+}
+
 // The first `count` lanes (none if count <= 0); the others read as zero and are not written.
 template <typename A>
 TFRNN_INLINE Vec<A> LoadPart(const A* from, Index count) {
@@ -83,43 +123,33 @@ TFRNN_INLINE V Clamp(V x, V low, V high) {
 TFRNN_INLINE Vec<float> Exp(Vec<float> x) {
   using V = Vec<float>;
   using I = VectorOf<float>::bits;
+  // Minimax polynomial of Cephes' expf (S. Moshier).
+  constexpr float kTail[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
+                             4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
   const V limit = Broadcast(88.0f), magic = Broadcast(0x1.8p23f);
   x = Clamp(x, -limit, limit);
-  const V shifted = x * 1.44269504f + magic;
+  const V shifted = MulAdd(x, Broadcast(1.44269504f), magic);
   const V n = shifted - magic;
-  V r = x - n * 0.693359375f;  // ln 2 in two parts, the first exact in 9 bits
-  r = r + n * 2.12194440e-4f;
-  // Minimax polynomial of Cephes' expf (S. Moshier).
-  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const V e = p * (r * r) + r + 1.0f;
+  V r = MulAdd(n, Broadcast(-0.693359375f), x);  // ln 2 in two parts, the first exact in 9 bits
+  r = MulAdd(n, Broadcast(2.12194440e-4f), r);
+  const V e = MulAdd(Polynomial(r, kTail), r * r, r) + 1.0f;
   return e * (V)(((I)shifted - (I)magic + 127) << 23);
 }
 TFRNN_INLINE Vec<double> Exp(Vec<double> x) {
   using V = Vec<double>;
   using I = VectorOf<double>::bits;
+  // Taylor to r^13: |r| <= 0.347 leaves 4e-18.
+  constexpr double kTail[] = {1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0,
+                              1.0 / 3628800.0,    1.0 / 362880.0,    1.0 / 40320.0,
+                              1.0 / 5040.0,       1.0 / 720.0,       1.0 / 120.0,
+                              1.0 / 24.0,         1.0 / 6.0,         0.5};
   const V limit = Broadcast(708.0), magic = Broadcast(0x1.8p52);
   x = Clamp(x, -limit, limit);
-  const V shifted = x * 1.4426950408889634 + magic;
+  const V shifted = MulAdd(x, Broadcast(1.4426950408889634), magic);
   const V n = shifted - magic;
-  V r = x - n * 0x1.62e42fee00000p-1;
-  r = r - n * 0x1.a39ef35793c76p-33;
-  // Taylor to r^13: |r| <= 0.347 leaves 4e-18.
-  V p = r * (1.0 / 6227020800.0) + 1.0 / 479001600.0;
-  p = p * r + 1.0 / 39916800.0;
-  p = p * r + 1.0 / 3628800.0;
-  p = p * r + 1.0 / 362880.0;
-  p = p * r + 1.0 / 40320.0;
-  p = p * r + 1.0 / 5040.0;
-  p = p * r + 1.0 / 720.0;
-  p = p * r + 1.0 / 120.0;
-  p = p * r + 1.0 / 24.0;
-  p = p * r + 1.0 / 6.0;
-  p = p * r + 0.5;
-  const V e = p * (r * r) + r + 1.0;
+  V r = MulAdd(n, Broadcast(-0x1.62e42fee00000p-1), x);
+  r = MulAdd(n, Broadcast(-0x1.a39ef35793c76p-33), r);
+  const V e = MulAdd(Polynomial(r, kTail), r * r, r) + 1.0;
   return e * (V)(((I)shifted - (I)magic + 1023) << 52);
 }
 
@@ -127,31 +157,26 @@ TFRNN_INLINE Vec<double> Exp(Vec<double> x) {
 // (its coefficients), saturated where it reaches 1. 5 ulp.
 TFRNN_INLINE Vec<float> TanhVec(Vec<float> x) {
   using V = Vec<float>;
+  constexpr float kP[] = {-2.76076847742355e-16f, 2.00018790482477e-13f, -8.60467152213735e-11f,
+                          5.12229709037114e-08f,  1.48572235717979e-05f, 6.37261928875436e-04f,
+                          4.89352455891786e-03f};
+  constexpr float kQ[] = {1.19825839466702e-06f, 1.18534705686654e-04f, 2.26843463243900e-03f,
+                          4.89352518554385e-03f};
   const V limit = Broadcast(7.90531110763549805f);
   x = Clamp(x, -limit, limit);
   const V x2 = x * x;
-  V p = x2 * -2.76076847742355e-16f + 2.00018790482477e-13f;
-  p = p * x2 - 8.60467152213735e-11f;
-  p = p * x2 + 5.12229709037114e-08f;
-  p = p * x2 + 1.48572235717979e-05f;
-  p = p * x2 + 6.37261928875436e-04f;
-  p = p * x2 + 4.89352455891786e-03f;
-  V q = x2 * 1.19825839466702e-06f + 1.18534705686654e-04f;
-  q = q * x2 + 2.26843463243900e-03f;
-  q = q * x2 + 4.89352518554385e-03f;
-  return x * p / q;
+  return x * Polynomial(x2, kP) / Polynomial(x2, kQ);
 }
 // tanh in double: near zero Cephes' rational approximation (S. Moshier), else through Exp.
 TFRNN_INLINE Vec<double> TanhVec(Vec<double> x) {
   using V = Vec<double>;
+  constexpr double kP[] = {-9.64399179425052238628e-1, -9.92877231001918586564e1,
+                           -1.61468768441708447952e3};
+  constexpr double kQ[] = {1.0, 1.12811678491632931402e2, 2.23548839060100448583e3,
+                           4.84406305325125486048e3};
   const V magnitude = x < 0.0 ? -x : x;
   const V x2 = x * x;
-  V p = x2 * -9.64399179425052238628e-1 - 9.92877231001918586564e1;
-  p = p * x2 - 1.61468768441708447952e3;
-  V q = x2 + 1.12811678491632931402e2;
-  q = q * x2 + 2.23548839060100448583e3;
-  q = q * x2 + 4.84406305325125486048e3;
-  const V small = x + x * x2 * (p / q);
+  const V small = MulAdd(x * x2, Polynomial(x2, kP) / Polynomial(x2, kQ), x);
   const V e = Exp(magnitude * -2.0);
   const V large = (1.0 - e) / (1.0 + e);
   return magnitude < 0.625 ? small : (x < 0.0 ? -large : large);

@@ -7,17 +7,24 @@
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
-// Operand a as rows scattered in memory, contiguous along k.
-template <typename A, int kRows>
+// Operand a as rows scattered in memory, contiguous along k. With kGates > 1 every k has a value of
+// its own for each gate, side by side.
+template <typename A, int kRows, int kGates = 1>
 struct RowPointers {
+  static constexpr bool kPerGate = kGates > 1;
   const A* row[kRows];
-  TFRNN_INLINE A At(int i, Index k) const { return row[i][k]; }
+  TFRNN_INLINE A At(int i, Index k, int gate) const {
+    return row[i][k * kGates + (kPerGate ? gate : 0)];
+  }
 };
-// Operand a packed [k][kRows].
-template <typename A, int kRows>
+// Operand a packed [k][kRows], or [k][kRows][kGates].
+template <typename A, int kRows, int kGates = 1>
 struct PackedRows {
+  static constexpr bool kPerGate = kGates > 1;
   const A* packed;
-  TFRNN_INLINE A At(int i, Index k) const { return packed[k * kRows + i]; }
+  TFRNN_INLINE A At(int i, Index k, int gate) const {
+    return packed[(k * kRows + i) * kGates + (kPerGate ? gate : 0)];
+  }
 };
 
 // Operand b, row after row of kStride elements, or the rows that a list names.
@@ -34,13 +41,15 @@ struct ListedRows {
 };
 
 // The columns of b: vectors at Offset(j) of a row of kStride elements, added to accumulator
-// Target(j) of kTargets. Recurrent or input weights packed [k][gate][units of the block]:
+// Target(j) of kTargets, for gate Gate(j) of those in question. Recurrent or input weights packed
+// [k][gate][units of the block]:
 template <template <typename> class CellT, typename A, typename Gates>
 struct WeightColumns {
   using L = Layout<CellT, A>;
   static constexpr int kVecs = Gates::kCount * L::kUnitVecs;
   static constexpr int kTargets = L::kSumVecs;
   static constexpr int kStride = kVecs * kLanes<A>;
+  static constexpr int Gate(int j) { return j / L::kUnitVecs; }
   static constexpr int Offset(int j) { return j; }
   static constexpr int Target(int j) {
     return Gates::kList.sum[j / L::kUnitVecs] * L::kUnitVecs + j % L::kUnitVecs;
@@ -53,6 +62,7 @@ struct PanelColumns {
   static constexpr int kVecs = Gates::kCount * L::kUnitVecs;
   static constexpr int kTargets = kVecs;
   static constexpr int kStride = L::kRow;
+  static constexpr int Gate(int j) { return j / L::kUnitVecs; }
   static constexpr int Offset(int j) {
     return Gates::kList.sum[j / L::kUnitVecs] * L::kUnitVecs + j % L::kUnitVecs;
   }
@@ -62,6 +72,7 @@ struct PanelColumns {
 template <typename A>
 struct PlainColumns {
   static constexpr int kVecs = 4, kTargets = 4, kStride = 4 * kLanes<A>;
+  static constexpr int Gate(int) { return 0; }
   static constexpr int Offset(int j) { return j; }
   static constexpr int Target(int j) { return j; }
 };
@@ -78,20 +89,28 @@ TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Left
       for (int j = 0; j < kVecs; ++j) weight[j] = LoadVec(b + Columns::Offset(j) * kLanes<A>);
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {
-        const Vec<A> x = Broadcast(a.At(i, k));
+        const Vec<A> x = Broadcast(a.At(i, k, 0));
 #pragma GCC unroll 8
-        for (int j = 0; j < kVecs; ++j) acc[i][Columns::Target(j)] += x * weight[j];
+        for (int j = 0; j < kVecs; ++j) {
+          const Vec<A> own = Left::kPerGate ? Broadcast(a.At(i, k, Columns::Gate(j))) : x;
+          Vec<A>& sum = acc[i][Columns::Target(j)];
+          sum = MulAdd(own, weight[j], sum);
+        }
       }
     } else {  // sixteen registers: hold the broadcasts, one weight at a time
       Vec<A> x[kRows];
 #pragma GCC unroll 8
-      for (int i = 0; i < kRows; ++i) x[i] = Broadcast(a.At(i, k));
+      for (int i = 0; i < kRows; ++i) x[i] = Broadcast(a.At(i, k, 0));
 #pragma GCC unroll 8
       for (int j = 0; j < kVecs; ++j) {
         const Vec<A> weight = LoadVec(b + Columns::Offset(j) * kLanes<A>);
         asm volatile("");  // keeps the compiler from loading all weights first and spilling
 #pragma GCC unroll 8
-        for (int i = 0; i < kRows; ++i) acc[i][Columns::Target(j)] += x[i] * weight;
+        for (int i = 0; i < kRows; ++i) {
+          const Vec<A> own = Left::kPerGate ? Broadcast(a.At(i, k, Columns::Gate(j))) : x[i];
+          Vec<A>& sum = acc[i][Columns::Target(j)];
+          sum = MulAdd(own, weight, sum);
+        }
       }
     }
   }

@@ -4,6 +4,7 @@
 // thread has rows of the result of its own; the sum over time is never split.
 #pragma once
 
+#include "csrc/cpu/dropout.h"
 #include "csrc/cpu/pack.h"
 #include "csrc/cpu/steps.h"
 
@@ -32,30 +33,40 @@ class GradientSegment {
         depth_(kFactor == Factor::kInput ? a.shape.input : a.shape.units),
         tiles_(CeilDiv(depth_ + 1, kTileRows)),
         shard_rows_(CeilDiv(tiles_, shards) * kTileRows),
+        factors_{kFactor == Factor::kInput ? a.input_dropout : a.recurrent_dropout, a.shape.batch,
+                 depth_},
+        values_(factors_ ? Gates::kCount : 1),
         dsums_(static_cast<const A*>(a.dgates)),
         result_(arena.Take<A>(L::Blocks(a.shape.units) * (depth_ + 1) * kWidth)),
-        packed_(arena.Take<A>(shards * shard_rows_ * kGradientDepth)),
-        stage_(arena.Take<A>(shards * shard_rows_ * kStageRows)) {}
+        packed_(arena.Take<A>(shards * shard_rows_ * kGradientDepth * values_)),
+        stage_(arena.Take<A>(shards * shard_rows_ * kStageRows * values_)) {}
 
   // Sums up the rows of the result that fall to `shard`.
   void Run(int shard, const Steps& steps) const {
+    factors_ ? Sum<Gates::kCount>(shard, steps) : Sum<1>(shard, steps);
+  }
+
+ private:
+  // With kValues > 1 the factor has a value of its own for each gate.
+  template <int kValues>
+  void Sum(int shard, const Steps& steps) const {
     const Range tiles = PartOf(tiles_, shard, shards_);
     const Range rows{tiles.begin * kTileRows, Min(tiles.end * kTileRows, depth_ + 1)};
     if (rows.begin >= rows.end) return;
-    A* const packed = packed_ + shard * shard_rows_ * kGradientDepth;
+    A* const packed = packed_ + shard * shard_rows_ * kGradientDepth * kValues;
     Index first = 0;
     do {  // once even if there is no step: the gradient is zero then
       const Index count = Min(kGradientDepth, steps.count() - first);
       for (Index k = 0; k < count; k += kStageRows) {
-        Pack(rows, first + k, Min(kStageRows, count - k), steps,
-             stage_ + shard * shard_rows_ * kStageRows, packed, k);
+        Pack<kValues>(rows, first + k, Min(kStageRows, count - k), steps,
+                      stage_ + shard * shard_rows_ * kStageRows * kValues, packed, k);
       }
       if (steps.listed() == nullptr) {
-        Multiply<EveryRow<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
+        Multiply<kValues, EveryRow<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
           return EveryRow<A, L::kRow>{panel + first * L::kRow};
         });
       } else {
-        Multiply<ListedRows<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
+        Multiply<kValues, ListedRows<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
           return ListedRows<A, L::kRow>{panel, steps.listed() + first};
         });
       }
@@ -64,18 +75,18 @@ class GradientSegment {
     Write(rows);
   }
 
- private:
   // The `count` active steps from the `first` on, of the factor's columns `rows`, to
-  // packed[tile][step][row], from its step `at_step` on.
+  // packed[tile][step][row][value], from its step `at_step` on.
+  template <int kValues>
   TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const Steps& steps, A* stage,
                            A* packed, Index at_step) const {
-    const Index height = rows.end - rows.begin;
-    for (Index k = 0; k < count; ++k) Stage(rows, steps[first + k], steps, stage + k * height);
+    const Index height = rows.end - rows.begin, width = height * kValues;
+    for (Index k = 0; k < count; ++k) Stage(rows, steps[first + k], steps, stage + k * width);
     ForTiles(height, [&](Index row, auto tile) {
-      constexpr int kRows = decltype(tile)::value;
-      A* to = packed + row * kGradientDepth + at_step * kRows;
-      for (Index k = 0; k < count; ++k, to += kRows) {
-        for (int i = 0; i < kRows; ++i) to[i] = stage[k * height + row + i];
+      constexpr int kCount = decltype(tile)::value * kValues;
+      A* to = packed + row * kGradientDepth * kValues + at_step * kCount;
+      for (Index k = 0; k < count; ++k, to += kCount) {
+        for (int i = 0; i < kCount; ++i) to[i] = stage[k * width + row * kValues + i];
       }
     });
   }
@@ -87,8 +98,12 @@ class GradientSegment {
     if constexpr (kFactor == Factor::kOperand) {
       for (Index m = rows.begin; m < end; ++m) {
         const Index block = m / L::kBlock, unit = m % L::kBlock;
-        to[m - rows.begin] =
+        const A value =
             dsums_[(block * s.time * s.batch + step) * L::kRow + Cell::kOperand * L::kBlock + unit];
+        for (int g = 0; g < values_; ++g) {
+          to[(m - rows.begin) * values_ + g] =
+              factors_ ? value * Load(factors_.Row(Gates::kList.gate[g], b)[m]) : value;
+        }
       }
     } else {
       const T* from;
@@ -98,13 +113,19 @@ class GradientSegment {
         const Index last = steps.Previous(t, b);
         from = last < 0 ? a_.initial_h + b * depth_ : a_.outputs + at_.Output(last, b) * depth_;
       }
-      LoadRow(from + rows.begin, end - rows.begin, to);
+      if (factors_) {
+        DropRow<Gates>(from, {rows.begin, end}, factors_, b, to);
+      } else {
+        LoadRow(from + rows.begin, end - rows.begin, to);
+      }
     }
-    if (rows.end > depth_) to[depth_ - rows.begin] = A(1);
+    if (rows.end > depth_) {
+      for (int g = 0; g < values_; ++g) to[(depth_ - rows.begin) * values_ + g] = A(1);
+    }
   }
 
   // result rows (+)= packed · panel rows of as many steps; `find` finds them in a block's panel.
-  template <typename Right, typename FindRows>
+  template <int kValues, typename Right, typename FindRows>
   TFRNN_NOINLINE void Multiply(Range rows, Index first, Index count, const A* packed,
                                const FindRows& find) const {
     const Index steps = a_.shape.time * a_.shape.batch;
@@ -122,7 +143,7 @@ class GradientSegment {
             acc[i][j] = first > 0 ? LoadVec(to + i * kWidth + j * kLanes<A>) : Vec<A>{};
           }
         }
-        const PackedRows<A, kRows> factor{packed + row * kGradientDepth};
+        const PackedRows<A, kRows, kValues> factor{packed + row * kGradientDepth * kValues};
         Accumulate<Columns, kRows, A>(acc, factor, right, count);
 #pragma GCC unroll 8
         for (int i = 0; i < kRows; ++i) {
@@ -159,6 +180,8 @@ class GradientSegment {
   const Rows at_;
   const int shards_;
   const Index depth_, tiles_, shard_rows_;
+  const Factors<T> factors_;
+  const int values_;  // of the factor for each row and step
   const A* const dsums_;
   A* const result_;
   A* const packed_;

@@ -5,7 +5,8 @@
 
 namespace tfrnn {
 
-// Inputs: x, S initial states, kernel, recurrent_kernel, bias, mask.
+// Inputs: x, S initial states, kernel, recurrent_kernel, bias, mask, input_dropout,
+// recurrent_dropout.
 // Outputs: outputs, S final states, reserve_space.
 template <typename TF>
 class ForwardOp : public RnnOp<TF> {
@@ -48,6 +49,10 @@ class ForwardOp : public RnnOp<TF> {
       args.bias = Base::Data(bias);
     }
     OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(after_states + 3), shape, &args.mask));
+    OP_REQUIRES_OK(ctx, this->ReadDropout("input_dropout", ctx->input(after_states + 4), shape,
+                                          shape.input, &args.input_dropout));
+    OP_REQUIRES_OK(ctx, this->ReadDropout("recurrent_dropout", ctx->input(after_states + 5), shape,
+                                          shape.units, &args.recurrent_dropout));
     args.x = Base::Data(x);
     args.kernel = Base::Data(kernel);
     args.recurrent_kernel = Base::Data(recurrent_kernel);

@@ -13,8 +13,8 @@ inline absl::Status CheckOpaque(const char* name, const Tensor& tensor, std::siz
       "keep_reserve=true on this machine, found ", tensor.NumElements()));
 }
 
-// The recurrence. Inputs: S initial states, recurrent_kernel, mask, outputs, reserve_space,
-// doutputs, S dfinal states. Outputs: S dinitial states, dgates.
+// The recurrence. Inputs: S initial states, recurrent_kernel, mask, recurrent_dropout, outputs,
+// reserve_space, doutputs, S dfinal states. Outputs: S dinitial states, dgates.
 template <typename TF>
 class GradOp : public RnnOp<TF> {
   using Base = RnnOp<TF>;
@@ -27,9 +27,9 @@ class GradOp : public RnnOp<TF> {
     const CellCounts& counts = this->cell_.counts;
     const int S = counts.states;
     const Tensor& recurrent_kernel = ctx->input(S);
-    const Tensor& outputs = ctx->input(S + 2);
-    const Tensor& reserve = ctx->input(S + 3);
-    const Tensor& doutputs = ctx->input(S + 4);
+    const Tensor& outputs = ctx->input(S + 3);
+    const Tensor& reserve = ctx->input(S + 4);
+    const Tensor& doutputs = ctx->input(S + 5);
     OP_REQUIRES_OK(ctx, CheckRank("outputs", outputs, 3));
 
     BackwardArgs<T> args;
@@ -43,14 +43,16 @@ class GradOp : public RnnOp<TF> {
     OP_REQUIRES_OK(
         ctx, CheckOpaque("reserve_space", reserve, this->cell_.kernels->reserve_bytes(shape)));
     OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(S + 1), shape, &args.mask));
+    OP_REQUIRES_OK(ctx, this->ReadDropout("recurrent_dropout", ctx->input(S + 2), shape,
+                                          shape.units, &args.recurrent_dropout));
     const TensorShape state({shape.batch, shape.units});
     Tensor* output = nullptr;
     for (int s = 0; s < S; ++s) {
       OP_REQUIRES_OK(ctx, CheckShape(s == 0 ? "initial_h" : "initial_c", ctx->input(s), state));
       OP_REQUIRES_OK(ctx,
-                     CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(S + 5 + s), state));
+                     CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(S + 6 + s), state));
       args.initial[s] = Base::Data(ctx->input(s));
-      args.dfinal[s] = Base::Data(ctx->input(S + 5 + s));
+      args.dfinal[s] = Base::Data(ctx->input(S + 6 + s));
       OP_REQUIRES_OK(ctx, ctx->allocate_output(s, state, &output));
       args.dinitial[s] = Base::Data(output);
     }
@@ -60,14 +62,14 @@ class GradOp : public RnnOp<TF> {
     args.reserve_space = reserve.template flat<uint8_t>().data();
     // In the memory of reserve_space if nobody else reads that.
     OP_REQUIRES_OK(ctx,
-                   ctx->forward_input_or_allocate_output({S + 3}, S, reserve.shape(), &output));
+                   ctx->forward_input_or_allocate_output({S + 4}, S, reserve.shape(), &output));
     args.dgates = output->template flat<uint8_t>().data();
     OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->backward_workspace,
                                      this->cell_.kernels->backward));
   }
 };
 
-// Inputs: x, kernel, mask, dgates. Output: dx.
+// Inputs: x, kernel, mask, input_dropout, dgates. Output: dx.
 template <typename TF>
 class GradInputOp : public RnnOp<TF> {
   using Base = RnnOp<TF>;
@@ -80,7 +82,7 @@ class GradInputOp : public RnnOp<TF> {
     const int gates = this->cell_.counts.gates;
     const Tensor& x = ctx->input(0);
     const Tensor& kernel = ctx->input(1);
-    const Tensor& dgates = ctx->input(3);
+    const Tensor& dgates = ctx->input(4);
     OP_REQUIRES_OK(ctx, CheckRank("x", x, 3));
     OP_REQUIRES_OK(ctx, CheckRank("kernel", kernel, 2));
 
@@ -94,6 +96,8 @@ class GradInputOp : public RnnOp<TF> {
                    CheckShape("kernel", kernel, TensorShape({shape.input, gates * shape.units})));
     OP_REQUIRES_OK(ctx, CheckOpaque("dgates", dgates, this->cell_.kernels->reserve_bytes(shape)));
     OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(2), shape, &args.mask));
+    OP_REQUIRES_OK(ctx, this->ReadDropout("input_dropout", ctx->input(3), shape, shape.input,
+                                          &args.input_dropout));
     Tensor* dx = nullptr;
     OP_REQUIRES_OK(ctx, ctx->allocate_output(0, x.shape(), &dx));
     args.kernel = Base::Data(kernel);
@@ -104,7 +108,8 @@ class GradInputOp : public RnnOp<TF> {
   }
 };
 
-// Inputs: x, initial_h, mask, outputs, dgates, bias. Outputs: dkernel, drecurrent_kernel, dbias.
+// Inputs: x, initial_h, mask, input_dropout, recurrent_dropout, outputs, dgates, bias. Outputs:
+// dkernel, drecurrent_kernel, dbias.
 template <typename TF>
 class GradWeightsOp : public RnnOp<TF> {
   using Base = RnnOp<TF>;
@@ -117,9 +122,9 @@ class GradWeightsOp : public RnnOp<TF> {
     const CellCounts& counts = this->cell_.counts;
     const Tensor& x = ctx->input(0);
     const Tensor& initial_h = ctx->input(1);
-    const Tensor& outputs = ctx->input(3);
-    const Tensor& dgates = ctx->input(4);
-    const Tensor& bias = ctx->input(5);
+    const Tensor& outputs = ctx->input(5);
+    const Tensor& dgates = ctx->input(6);
+    const Tensor& bias = ctx->input(7);
     OP_REQUIRES_OK(ctx, CheckRank("x", x, 3));
     OP_REQUIRES_OK(ctx, CheckRank("outputs", outputs, 3));
 
@@ -139,6 +144,10 @@ class GradWeightsOp : public RnnOp<TF> {
         absl::InvalidArgumentError(absl::StrCat("bias must hold ", counts.biases * gates,
                                                 " values or none, found ", bias.NumElements())));
     OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(2), shape, &args.mask));
+    OP_REQUIRES_OK(ctx, this->ReadDropout("input_dropout", ctx->input(3), shape, shape.input,
+                                          &args.input_dropout));
+    OP_REQUIRES_OK(ctx, this->ReadDropout("recurrent_dropout", ctx->input(4), shape, shape.units,
+                                          &args.recurrent_dropout));
     Tensor *dkernel = nullptr, *drecurrent_kernel = nullptr, *dbias = nullptr;
     OP_REQUIRES_OK(ctx, ctx->allocate_output(0, TensorShape({shape.input, gates}), &dkernel));
     OP_REQUIRES_OK(ctx,

@@ -41,6 +41,8 @@ REGISTER_OP("TfrnnGru")
     .Input("recurrent_kernel: T")    // [units, 3 * units]
     .Input("bias: T")                // [2, 3 * units] or [3 * units], optional
     .Input("mask: bool")             // rows, optional
+    .Input("input_dropout: T")       // [gates, batch, features], optional
+    .Input("recurrent_dropout: T")   // [gates, batch, units], optional
     .Output("outputs: T")            // rows of [units]
     .Output("final_h: T")            // [batch, units]
     .Output("reserve_space: uint8")  // for the gradient only
@@ -56,6 +58,7 @@ REGISTER_OP("TfrnnGruGrad")
     .Input("initial_h: T")
     .Input("recurrent_kernel: T")
     .Input("mask: bool")
+    .Input("recurrent_dropout: T")
     .Input("outputs: T")
     .Input("reserve_space: uint8")
     .Input("doutputs: T")
@@ -73,6 +76,7 @@ REGISTER_OP("TfrnnGruGradInput")
     .Input("x: T")
     .Input("kernel: T")
     .Input("mask: bool")
+    .Input("input_dropout: T")
     .Input("dgates: uint8")
     .Output("dx: T")
     .SetShapeFn(GradInputShape)
@@ -86,6 +90,8 @@ REGISTER_OP("TfrnnGruGradWeights")
     .Input("x: T")
     .Input("initial_h: T")
     .Input("mask: bool")
+    .Input("input_dropout: T")
+    .Input("recurrent_dropout: T")
     .Input("outputs: T")
     .Input("dgates: uint8")
     .Input("bias: T")

@@ -30,6 +30,8 @@ REGISTER_OP("TfrnnLstm")
     .Input("recurrent_kernel: T")    // [units, 4 * units]
     .Input("bias: T")                // [4 * units], optional
     .Input("mask: bool")             // rows, optional
+    .Input("input_dropout: T")       // [gates, batch, features], optional
+    .Input("recurrent_dropout: T")   // [gates, batch, units], optional
     .Output("outputs: T")            // rows of [units]
     .Output("final_h: T")            // [batch, units]
     .Output("final_c: T")            // [batch, units]
@@ -46,6 +48,7 @@ REGISTER_OP("TfrnnLstmGrad")
     .Input("initial_c: T")
     .Input("recurrent_kernel: T")
     .Input("mask: bool")
+    .Input("recurrent_dropout: T")
     .Input("outputs: T")
     .Input("reserve_space: uint8")
     .Input("doutputs: T")
@@ -64,6 +67,7 @@ REGISTER_OP("TfrnnLstmGradInput")
     .Input("x: T")
     .Input("kernel: T")
     .Input("mask: bool")
+    .Input("input_dropout: T")
     .Input("dgates: uint8")
     .Output("dx: T")
     .SetShapeFn(GradInputShape)
@@ -76,6 +80,8 @@ REGISTER_OP("TfrnnLstmGradWeights")
     .Input("x: T")
     .Input("initial_h: T")
     .Input("mask: bool")
+    .Input("input_dropout: T")
+    .Input("recurrent_dropout: T")
     .Input("outputs: T")
     .Input("dgates: uint8")
     .Input("bias: T")

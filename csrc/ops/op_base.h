@@ -78,6 +78,17 @@ class RnnOp : public OpKernel {
     return absl::OkStatus();
   }
 
+  // Dropout factors [gates, batch, width], null when they are absent.
+  absl::Status ReadDropout(const char* name, const Tensor& factors, const RnnShape& shape,
+                           int64_t width, const T** data) const {
+    *data = nullptr;
+    if (Absent(factors)) return absl::OkStatus();
+    const TensorShape want({cell_.counts.gates, shape.batch, width});
+    if (const absl::Status status = CheckShape(name, factors, want); !status.ok()) return status;
+    if (factors.NumElements() > 0) *data = Data(factors);
+    return absl::OkStatus();
+  }
+
   // TensorFlow's intra-op threads, or none for work too small to share.
   cpu::Pool PoolFor(OpKernelContext* ctx, const RnnShape& shape) const {
     constexpr double kWorthSharing = 1e5;  // multiply-adds: about as long as waking a thread

@@ -44,6 +44,21 @@ absl::Status CheckMask(InferenceContext* c, int input, DimensionHandle first,
   return RequireEqual(c, "mask axis 1", c->Dim(ranked, 1), second, &unused);
 }
 
+absl::Status CheckDropout(InferenceContext* c, const char* name, int input, int gates,
+                          DimensionHandle batch, DimensionHandle width) {
+  const ShapeHandle factors = c->input(input);
+  if (!c->RankKnown(factors) || Absent(c, factors)) return absl::OkStatus();
+  ShapeHandle ranked;
+  TF_RETURN_IF_ERROR(RequireRank(c, name, input, 3, &ranked));
+  const DimensionHandle want[] = {c->MakeDim(gates), batch, width};
+  for (int axis = 0; axis < 3; ++axis) {
+    DimensionHandle unused;
+    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat(name, " axis ", axis), c->Dim(ranked, axis),
+                                    want[axis], &unused));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status RequireRank(InferenceContext* c, const char* name, int input, int rank,
@@ -89,6 +104,10 @@ absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
   TF_RETURN_IF_ERROR(CheckBias(c, after_states + 2, counts.biases, gates));
   TF_RETURN_IF_ERROR(
       CheckMask(c, after_states + 3, time_major ? time : batch, time_major ? batch : time));
+  TF_RETURN_IF_ERROR(
+      CheckDropout(c, "input_dropout", after_states + 4, counts.gates, batch, c->Dim(x, 2)));
+  TF_RETURN_IF_ERROR(
+      CheckDropout(c, "recurrent_dropout", after_states + 5, counts.gates, batch, units));
 
   c->set_output(0, c->MakeShape({time_major ? time : batch, time_major ? batch : time, units}));
   for (int s = 0; s < counts.states; ++s) c->set_output(1 + s, c->Matrix(batch, units));
@@ -98,7 +117,7 @@ absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
 
 absl::Status GradShape(InferenceContext* c, const CellCounts& counts) {
   for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(s));
-  c->set_output(counts.states, c->input(counts.states + 3));
+  c->set_output(counts.states, c->input(counts.states + 4));
   return absl::OkStatus();
 }
 
@@ -111,12 +130,12 @@ absl::Status GradWeightsShape(InferenceContext* c, const CellCounts& counts) {
   ShapeHandle x, outputs;
   DimensionHandle gates;
   TF_RETURN_IF_ERROR(RequireRank(c, "x", 0, 3, &x));
-  TF_RETURN_IF_ERROR(RequireRank(c, "outputs", 3, 3, &outputs));
+  TF_RETURN_IF_ERROR(RequireRank(c, "outputs", 5, 3, &outputs));
   const DimensionHandle units = c->Dim(outputs, 2);
   TF_RETURN_IF_ERROR(c->Multiply(units, counts.gates, &gates));
   c->set_output(0, c->Matrix(c->Dim(x, 2), gates));
   c->set_output(1, c->Matrix(units, gates));
-  c->set_output(2, c->input(5));
+  c->set_output(2, c->input(7));
   return absl::OkStatus();
 }
 

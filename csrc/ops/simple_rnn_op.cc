@@ -29,6 +29,8 @@ REGISTER_OP("TfrnnSimpleRnn")
     .Input("recurrent_kernel: T")    // [units, units]
     .Input("bias: T")                // [units], optional
     .Input("mask: bool")             // rows, optional
+    .Input("input_dropout: T")       // [gates, batch, features], optional
+    .Input("recurrent_dropout: T")   // [gates, batch, units], optional
     .Output("outputs: T")            // rows of [units]
     .Output("final_h: T")            // [batch, units]
     .Output("reserve_space: uint8")  // for the gradient only
@@ -43,6 +45,7 @@ REGISTER_OP("TfrnnSimpleRnnGrad")
     .Input("initial_h: T")
     .Input("recurrent_kernel: T")
     .Input("mask: bool")
+    .Input("recurrent_dropout: T")
     .Input("outputs: T")
     .Input("reserve_space: uint8")
     .Input("doutputs: T")
@@ -59,6 +62,7 @@ REGISTER_OP("TfrnnSimpleRnnGradInput")
     .Input("x: T")
     .Input("kernel: T")
     .Input("mask: bool")
+    .Input("input_dropout: T")
     .Input("dgates: uint8")
     .Output("dx: T")
     .SetShapeFn(GradInputShape)
@@ -71,6 +75,8 @@ REGISTER_OP("TfrnnSimpleRnnGradWeights")
     .Input("x: T")
     .Input("initial_h: T")
     .Input("mask: bool")
+    .Input("input_dropout: T")
+    .Input("recurrent_dropout: T")
     .Input("outputs: T")
     .Input("dgates: uint8")
     .Input("bias: T")

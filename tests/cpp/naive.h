@@ -46,7 +46,18 @@ struct Problem {
   Array<T> x, initial[2], kernel, recurrent_kernel, doutputs, dfinal[2];
   std::optional<Array<T>> bias;
   std::optional<Array<char>> mask;
+  std::optional<Array<T>> input_dropout, recurrent_dropout;
 
+  // The factor of column k of batch row b for a gate.
+  double DropInput(int gate, std::int64_t b, std::int64_t k) const {
+    return input_dropout ? (*input_dropout)[(gate * shape.batch + b) * shape.input + k] : 1;
+  }
+  double DropRecurrent(int gate, std::int64_t b, std::int64_t k) const {
+    return recurrent_dropout ? (*recurrent_dropout)[(gate * shape.batch + b) * shape.units + k] : 1;
+  }
+  static const T* DataOf(const std::optional<Array<T>>& array) {
+    return array ? array->data() : nullptr;
+  }
   const bool* Mask() const { return mask ? reinterpret_cast<const bool*>(mask->data()) : nullptr; }
   std::int64_t Row(std::int64_t t, std::int64_t b) const {
     return shape.time_major ? t * shape.batch + b : b * shape.time + t;
@@ -76,16 +87,21 @@ struct Problem {
                  round(doutputs),
                  {},
                  {},
-                 mask};
+                 mask,
+                 {},
+                 {}};
     for (int s = 0; s < 2; ++s) p.initial[s] = round(initial[s]), p.dfinal[s] = round(dfinal[s]);
     if (bias) p.bias = round(*bias);
+    if (input_dropout) p.input_dropout = round(*input_dropout);
+    if (recurrent_dropout) p.recurrent_dropout = round(*recurrent_dropout);
     return p;
   }
 
   ForwardArgs<T> Forward(Results<T>* r) const {
     ForwardArgs<T> a;
     a.shape = shape, a.options = options, a.x = x.data(), a.kernel = kernel.data();
-    a.recurrent_kernel = recurrent_kernel.data(), a.bias = bias ? bias->data() : nullptr;
+    a.recurrent_kernel = recurrent_kernel.data(), a.bias = DataOf(bias);
+    a.input_dropout = DataOf(input_dropout), a.recurrent_dropout = DataOf(recurrent_dropout);
     a.mask = Mask(), a.outputs = r->outputs.data();
     for (int s = 0; s < states; ++s) {
       a.initial[s] = initial[s].data(), a.final[s] = r->final[s].data();
@@ -96,6 +112,7 @@ struct Problem {
     BackwardArgs<T> a;
     a.shape = shape, a.options = options, a.recurrent_kernel = recurrent_kernel.data();
     a.mask = Mask(), a.outputs = r->outputs.data(), a.doutputs = doutputs.data();
+    a.recurrent_dropout = DataOf(recurrent_dropout);
     for (int s = 0; s < states; ++s) {
       a.initial[s] = initial[s].data(), a.dfinal[s] = dfinal[s].data();
       a.dinitial[s] = r->dinitial[s].data();
@@ -105,7 +122,7 @@ struct Problem {
   InputGradientArgs<T> InputGradient(Results<T>* r) const {
     InputGradientArgs<T> a;
     a.shape = shape, a.options = options, a.kernel = kernel.data(), a.mask = Mask();
-    a.dx = r->dx.data();
+    a.input_dropout = DataOf(input_dropout), a.dx = r->dx.data();
     return a;
   }
   WeightGradientArgs<T> WeightGradient(Results<T>* r) const {
@@ -113,6 +130,7 @@ struct Problem {
     a.shape = shape, a.options = options, a.x = x.data(), a.initial_h = initial[0].data();
     a.mask = Mask(), a.outputs = r->outputs.data(), a.dkernel = r->dkernel.data();
     a.drecurrent_kernel = r->drecurrent_kernel.data();
+    a.input_dropout = DataOf(input_dropout), a.recurrent_dropout = DataOf(recurrent_dropout);
     a.dbias = bias ? r->dbias.data() : nullptr;
     return a;
   }
@@ -156,6 +174,12 @@ Problem<double> MakeProblem(std::int64_t time, std::int64_t batch, std::int64_t 
   p.mask = Array<char>(static_cast<std::size_t>(time * batch));
   for (char& m : *p.mask) m = normal(random) > -0.3;
   if (!p.mask->empty()) p.mask->front() = 0;
+  const auto drop = [&](std::int64_t width) {  // a third of the factors is 0
+    Array<double> factors = make(p.gates * batch * width, 1);
+    for (double& f : factors) f = f < -0.43 ? 0 : 1.5;
+    return factors;
+  };
+  p.input_dropout = drop(input), p.recurrent_dropout = drop(units);
   return p;
 }
 
@@ -196,7 +220,8 @@ Results<double> RunNaive(const Problem<double>& p) {
             double& in = sums[Cell::InputSum(g) * U + u];
             if (p.bias) in += (*p.bias)[g * U + u];
             for (std::int64_t k = 0; k < C; ++k) {
-              in += p.x[p.InputRow(t, b) * C + k] * weight(p.kernel, k, g, u);
+              in +=
+                  p.x[p.InputRow(t, b) * C + k] * p.DropInput(g, b, k) * weight(p.kernel, k, g, u);
             }
             double& rec = sums[Cell::RecurrentSum(g) * U + u];
             if (p.bias && p.biases == 2) rec += (*p.bias)[(G + g) * U + u];
@@ -205,7 +230,7 @@ Results<double> RunNaive(const Problem<double>& p) {
               if constexpr (Cell::kPhases == 2) {
                 if (phase == 1) h = unit[k].saved[Cell::kOperand];
               }
-              rec += h * weight(p.recurrent_kernel, k, g, u);
+              rec += h * p.DropRecurrent(g, b, k) * weight(p.recurrent_kernel, k, g, u);
             }
           }
         }
@@ -247,7 +272,8 @@ Results<double> RunNaive(const Problem<double>& p) {
           for (int g = 0; g < G; ++g) {
             if (Cell::Phase(g) != phase) continue;
             for (std::int64_t u = 0; u < U; ++u) {
-              add(k, unit[u].dsums[Cell::RecurrentSum(g)] * weight(p.recurrent_kernel, k, g, u));
+              add(k, unit[u].dsums[Cell::RecurrentSum(g)] * p.DropRecurrent(g, b, k) *
+                         weight(p.recurrent_kernel, k, g, u));
             }
           }
         }
@@ -274,15 +300,16 @@ Results<double> RunNaive(const Problem<double>& p) {
           const double din = unit[u].dsums[Cell::InputSum(g)];
           const double drec = unit[u].dsums[Cell::RecurrentSum(g)];
           for (std::int64_t k = 0; k < C; ++k) {
-            r.dx[p.InputRow(t, b) * C + k] += din * weight(p.kernel, k, g, u);
-            r.dkernel[(k * G + g) * U + u] += din * p.x[p.InputRow(t, b) * C + k];
+            const double drop = din * p.DropInput(g, b, k);
+            r.dx[p.InputRow(t, b) * C + k] += drop * weight(p.kernel, k, g, u);
+            r.dkernel[(k * G + g) * U + u] += drop * p.x[p.InputRow(t, b) * C + k];
           }
           for (std::int64_t k = 0; k < U; ++k) {
             double h = unit[k].prev[0];
             if constexpr (Cell::kPhases == 2) {
               if (Cell::Phase(g) == 1) h = unit[k].saved[Cell::kOperand];
             }
-            r.drecurrent_kernel[(k * G + g) * U + u] += drec * h;
+            r.drecurrent_kernel[(k * G + g) * U + u] += drec * h * p.DropRecurrent(g, b, k);
           }
           if (p.bias) r.dbias[g * U + u] += din;
           if (p.bias && p.biases == 2) r.dbias[(G + g) * U + u] += drec;

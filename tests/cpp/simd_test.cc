@@ -71,8 +71,8 @@ TYPED_TEST(SimdTest, LimitsAndNan) {
   const A infinity = std::numeric_limits<A>::infinity();
   EXPECT_EQ(M::Sigmoid(Broadcast(infinity))[0], A(1));
   EXPECT_NEAR(M::Sigmoid(Broadcast(-infinity))[0], A(0), A(1e-38));
-  EXPECT_NEAR(M::Tanh(Broadcast(infinity))[0], A(1), std::numeric_limits<A>::epsilon());
-  EXPECT_NEAR(M::Tanh(Broadcast(-infinity))[0], A(-1), std::numeric_limits<A>::epsilon());
+  EXPECT_LE(Ulps(M::Tanh(Broadcast(infinity))[0], 1), 5);
+  EXPECT_LE(Ulps(M::Tanh(Broadcast(-infinity))[0], -1), 5);
   const Vec<A> nan = Broadcast(std::numeric_limits<A>::quiet_NaN());
   EXPECT_TRUE(std::isnan(M::Sigmoid(nan)[0]));
   EXPECT_TRUE(std::isnan(M::Tanh(nan)[0]));

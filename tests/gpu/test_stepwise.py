@@ -13,7 +13,9 @@ CELLS = {"lstm": (2, 4, 1), "gru": (1, 3, 2), "simple_rnn": (1, 1, 1)}  # states
 
 
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("batch, time, features, units", [(1, 1, 1, 1), (3, 5, 7, 2), (17, 9, 31, 33)])
+@pytest.mark.parametrize(
+    ("batch", "time", "features", "units"), [(1, 1, 1, 1), (3, 5, 7, 2), (17, 9, 31, 33)]
+)
 @pytest.mark.parametrize("cell", CELLS)
 def test_forward_equals_the_cpu(cell, batch, time, features, units, masked):
     states, gates, biases = CELLS[cell]

@@ -39,6 +39,8 @@ class FusedOp:
         bias: Any,
         mask: Any,
         *,
+        input_dropout: Any = None,
+        recurrent_dropout: Any = None,
         zero_output_for_mask: bool,
         keep_reserve: bool,
         **attributes: bool,
@@ -52,6 +54,9 @@ class FusedOp:
             recurrent_kernel: `[units, gates * units]`.
             bias: the cell's bias, or None.
             mask: boolean, the first two axes of `inputs`; or None.
+            input_dropout: `[gates, batch, features]`, factors of the inputs in the product with
+                each gate's weights, the same at every step; or None. It has no gradient.
+            recurrent_dropout: `[gates, batch, units]`, likewise for the recurrent operand.
             zero_output_for_mask: whether masked steps put out zeros, not the previous output.
             keep_reserve: whether to keep what the gradient needs. Without it a gradient is still
                 right, but runs the forward op a second time.
@@ -60,13 +65,16 @@ class FusedOp:
         Returns:
             `(outputs, final_state)`: laid out as `inputs`, and one tensor for each state.
         """
+        absent = tf.zeros([0], inputs.dtype)
         outputs, *final_state, _ = self._forward(
             inputs,
             *initial_state,
             kernel,
             recurrent_kernel,
-            tf.zeros([0], inputs.dtype) if bias is None else bias,
+            absent if bias is None else bias,
             tf.zeros([0], tf.bool) if mask is None else mask,
+            absent if input_dropout is None else input_dropout,
+            absent if recurrent_dropout is None else recurrent_dropout,
             zero_output_for_mask=zero_output_for_mask,
             keep_reserve=keep_reserve,
             **attributes,
@@ -82,8 +90,8 @@ class FusedOp:
         return getattr(ops, re.sub(r"(?<!^)(?=[A-Z])", "_", self.op + suffix).lower())
 
     def _gradient(self, op: Any, doutputs: Any, *dfinal_state_and_reserve: Any) -> list[Any]:
-        """The gradients of the forward op's inputs: x, states, both kernels, bias, mask."""
-        x, *initial_state, kernel, recurrent_kernel, bias, mask = op.inputs
+        """The gradients of the forward op's inputs, in their order."""
+        x, *initial_state, kernel, recurrent_kernel, bias, mask, drop_x, drop_h = op.inputs
         attributes = {name: op.get_attr(name) for name in self._attributes}
         zeros = {"zero_output_for_mask": op.get_attr("zero_output_for_mask")}
         if op.get_attr("keep_reserve"):
@@ -96,6 +104,7 @@ class FusedOp:
             *initial_state,
             recurrent_kernel,
             mask,
+            drop_h,
             outputs,
             reserve_space,
             doutputs,
@@ -107,13 +116,13 @@ class FusedOp:
         first_weight = 1 + len(initial_state)
         dx = None
         if 0 not in unused:
-            dx = self._function("GradInput")(x, kernel, mask, dgates, **attributes)
+            dx = self._function("GradInput")(x, kernel, mask, drop_x, dgates, **attributes)
         dweights: Sequence[Any] = [None, None, None]
         if not unused.issuperset(range(first_weight, first_weight + len(dweights))):
             dweights = self._function("GradWeights")(
-                x, initial_state[0], mask, outputs, dgates, bias, **attributes
+                x, initial_state[0], mask, drop_x, drop_h, outputs, dgates, bias, **attributes
             )
-        return [dx, *dinitial_state, *dweights, None]
+        return [dx, *dinitial_state, *dweights, None, None, None]
 
 
 def _unused_gradients(op: Any) -> set[int]:

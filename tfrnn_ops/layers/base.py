@@ -33,7 +33,7 @@ class Recurrent(keras.Layer):
             training=bool(training),
             dropout=cell.dropout,
             recurrent_dropout=cell.recurrent_dropout,
-            dropout_per_gate=getattr(cell, "implementation", 2) == 1,
+            dropout_per_gate=getattr(cell, "dropout_mask_count", None) is not None,
             unroll=unroll,
         )
 

@@ -12,10 +12,16 @@ from tfrnn_ops.path import Request, decide
 
 
 class RecurrentCell(Recurrent):
-    """The base of the cells, which comes before the Keras class that it speeds up."""
+    """The base of the cells, which comes before the Keras class that it speeds up.
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    Args:
+        units: the width of the output and of the states.
+        *args: the Keras class's other arguments.
+        **kwargs: the Keras class's other arguments.
+    """
+
+    def __init__(self, units: int, *args: Any, **kwargs: Any):
+        super().__init__(units, *args, **kwargs)
         if decide(self.path_request(), anywhere=True).path == "fused":
             self.supports_jit = False  # XLA cannot compile the fused op
 

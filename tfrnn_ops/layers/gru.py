@@ -26,9 +26,9 @@ class GRU(RecurrentLayer, keras.layers.GRU):
     first version, arXiv:1406.1078v1, resets after the product, its third before it.
 
     What the fused op does not do runs on the reference path, with a warning: activations other
-    than tanh and sigmoid, `unroll=True`, and in training `recurrent_dropout` and dropout with
-    `implementation=1`. `tfrnn_ops.explain(layer)` tells. Masks follow Keras on a CPU: any pattern
-    is fine, and masked steps repeat the previous output (zeros with `zero_output_for_mask`).
+    than tanh and sigmoid, and `unroll=True`. `tfrnn_ops.explain(layer)` tells. Dropout follows
+    Keras, to the masks that a seed draws. Masks follow Keras on a CPU: any pattern is fine, and
+    masked steps repeat the previous output (zeros with `zero_output_for_mask`).
 
     Args:
         units: the width of the output and of the state.

@@ -22,9 +22,9 @@ class LSTM(RecurrentLayer, keras.layers.LSTM):
     Gers, Schmidhuber & Cummins, "Learning to forget" (2000).
 
     What the fused op does not do runs on the reference path, with a warning: activations other
-    than tanh and sigmoid, `unroll=True`, and in training `recurrent_dropout` and dropout with
-    `implementation=1`. `tfrnn_ops.explain(layer)` tells. Masks follow Keras on a CPU: any pattern
-    is fine, and masked steps repeat the previous output (zeros with `zero_output_for_mask`).
+    than tanh and sigmoid, and `unroll=True`. `tfrnn_ops.explain(layer)` tells. Dropout follows
+    Keras, to the masks that a seed draws. Masks follow Keras on a CPU: any pattern is fine, and
+    masked steps repeat the previous output (zeros with `zero_output_for_mask`).
 
     Args:
         units: the width of the output and of the states.

@@ -17,18 +17,19 @@ class RecurrentLayer(Recurrent, keras.layers.RNN):
     """The base of the layers, which comes before the Keras class that it speeds up.
 
     Args:
-        *args: the Keras class's.
+        units: the width of the output and of the states.
+        *args: the Keras class's other arguments.
         time_major: whether time is the first axis of sequences, masks and outputs.
-        **kwargs: the Keras class's.
+        **kwargs: the Keras class's other arguments.
 
     Raises:
         TypeError: `time_major` is not a bool.
     """
 
-    def __init__(self, *args: Any, time_major: bool = False, **kwargs: Any):
+    def __init__(self, units: int, *args: Any, time_major: bool = False, **kwargs: Any):
         if not isinstance(time_major, bool):
             raise TypeError(f"time_major is {time_major!r}; expected a bool")
-        super().__init__(*args, **kwargs)
+        super().__init__(units, *args, **kwargs)
         self.time_major = time_major
         if decide(self.path_request(), anywhere=True).path == "fused":
             self.supports_jit = False  # XLA cannot compile the fused op

@@ -20,9 +20,9 @@ class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN):
     Source: Elman, "Finding structure in time" (1990).
 
     What the fused op does not do runs on the reference path, with a warning: activations other
-    than tanh, `unroll=True`, and in training `recurrent_dropout`. `tfrnn_ops.explain(layer)`
-    tells. Masks follow Keras on a CPU: any pattern is fine, and masked steps repeat the previous
-    output (zeros with `zero_output_for_mask`).
+    than tanh, and `unroll=True`. `tfrnn_ops.explain(layer)` tells. Dropout follows Keras, to the
+    masks that a seed draws. Masks follow Keras on a CPU: any pattern is fine, and masked steps
+    repeat the previous output (zeros with `zero_output_for_mask`).
 
     Args:
         units: the width of the output and of the state.
