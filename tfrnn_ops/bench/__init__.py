@@ -1,0 +1,1 @@
+"""The benchmark, run by `python -m tfrnn_ops.bench`."""

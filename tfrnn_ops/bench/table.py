@@ -1,0 +1,163 @@
+"""Results as tables: on the terminal and in Markdown."""
+
+from __future__ import annotations
+
+import collections
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfrnn_ops.bench.peers import OTHERS, PEERS, Ours
+from tfrnn_ops.bench.results import Measurement, Run
+from tfrnn_ops.bench.stats import Summary, summarize
+
+_NONE = "-"
+QUIET_LOAD = 0.5
+WIDTH_OF_FILES = 180  # of a table that does not go to a terminal
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table, its cells as text."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def sheets(run: Run) -> Iterator[Sheet]:
+    """Yields one table for every cell and dtype."""
+    groups: dict[str, list[Measurement]] = {}
+    for m in run.measurements:
+        groups.setdefault(f"{m.case.cell}, {m.case.dtype}", []).append(m)
+    seen = {name for m in run.measurements for name in (*m.seconds, *m.absent)}
+    others = [name for name in OTHERS if name in seen]
+    header = [
+        "batch,time,features,units",
+        "mode",
+        f"{Ours.title} ms",
+        "GFLOP/s",
+        "of FMA",
+        "of roof",
+    ]
+    header += [PEERS[name].title for name in others]
+    for title, group in groups.items():
+        yield Sheet(title, header, [_row(m, others) for m in group])
+
+
+def _row(m: Measurement, others: list[str]) -> list[str]:
+    cells = [
+        str(m.case.shape),
+        m.mode,
+        spread(m.time(Ours.name), 1e3),
+        number(m.gflops(Ours.name)),
+        f"{m.fraction_of_fma(Ours.name):.0%}",
+        f"{m.fraction_of_roof(Ours.name):.0%}",
+    ]
+    for name in others:
+        if name in m.seconds:
+            ms = number(1e3 * m.time(name).median)
+            cells.append(f"{m.speedup(name).median:.2f}x ({ms} ms)")
+        else:
+            cells.append(_NONE)
+    return cells
+
+
+def number(value: float) -> str:
+    """Three digits, more if they stand before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def spread(summary: Summary, factor: float = 1.0) -> str:
+    """Median and percentiles."""
+    median, low, high = (number(factor * v) for v in vars(summary).values())
+    return f"{median} [{low}, {high}]"
+
+
+def facts(run: Run) -> dict[str, str]:
+    """The machine and its ceilings, each under a heading."""
+    lines = {**run.machine, "command": run.command}
+    if run.measurements:
+        threads = run.measurements[0].threads
+        fma = summarize([g for m in run.measurements for g in m.fma_gflops])
+        one = summarize([m.fma_gflops_one_thread for m in run.measurements])
+        together = f", {spread(fma)} of {threads} together" if threads > 1 else ""
+        lines["FMA ceiling"] = f"{spread(one)} GFLOP/s of 1 thread{together}, in float32"
+        gbytes = {
+            level: summarize([m.bandwidths.gbytes[level] for m in run.measurements])
+            for level in run.measurements[0].bandwidths.gbytes
+        }
+        lines["read ceilings"] = "; ".join(
+            f"{level} {spread(summary)} GB/s" for level, summary in gbytes.items()
+        )
+        lines["threads"] = f"{threads} for every library"
+        lines["rounds"] = " to ".join(
+            dict.fromkeys(str(f(len(m.fma_gflops) for m in run.measurements)) for f in (min, max))
+        )
+    lines["load average"] = f"{run.load_before:.2f} before, {run.load_after:.2f} after"
+    return lines
+
+
+def notes(run: Run) -> list[str]:
+    """What a reader must know besides the numbers."""
+    lines = []
+    reasons = collections.Counter(
+        (PEERS[name].title, reason) for m in run.measurements for name, reason in m.absent.items()
+    )
+    for (title, reason), count in reasons.items():
+        lines.append(f"{title} {reason} ({count} of {len(run.measurements)} rows)")
+    worst: dict[str, dict[str, float]] = {}
+    for m in run.measurements:
+        for name, error in m.errors.items():
+            of_dtype = worst.setdefault(m.case.dtype, {})
+            of_dtype[PEERS[name].title] = max(of_dtype.get(PEERS[name].title, 0.0), error)
+    for dtype, errors in worst.items():
+        listed = "; ".join(f"{title} {error:.1e}" for title, error in errors.items())
+        lines.append(f"{dtype} results were checked; largest errors: {listed}")
+    if run.load_before > QUIET_LOAD:
+        lines.append(
+            f"the load average was {run.load_before:.2f} when the run began: others used the "
+            "machine. Ratios within a round suffer less from that than times do."
+        )
+    return lines
+
+
+def show(run: Run) -> None:
+    """Prints everything to stdout."""
+    console = Console(
+        file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH_OF_FILES, highlight=False
+    )
+    for heading, text in facts(run).items():
+        console.print(f"{heading}: {text}", markup=False, soft_wrap=True)
+    for sheet in sheets(run):
+        table = Table(title=sheet.title, title_justify="left", box=box.SIMPLE_HEAD)
+        for i, name in enumerate(sheet.header):
+            table.add_column(name, justify="left" if i < 2 else "right", no_wrap=i < 2)
+        for cells in sheet.rows:
+            table.add_row(*(cell.replace("[", r"\[") for cell in cells))
+        console.print(table)
+    for line in notes(run):
+        console.print(f"* {line}", markup=False, soft_wrap=True)
+
+
+def markdown(run: Run) -> str:
+    """The same as Markdown."""
+    lines = [f"- {heading}: {text}" for heading, text in facts(run).items()]
+    for sheet in sheets(run):
+        lines += ["", f"### {sheet.title}", ""]
+        lines += [
+            _markdown_row(sheet.header),
+            "|" + " --- |" * 2 + " ---: |" * (len(sheet.header) - 2),
+        ]
+        lines += map(_markdown_row, sheet.rows)
+    if found := notes(run):
+        lines += ["", *(f"- {line}" for line in found)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
