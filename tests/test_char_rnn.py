@@ -3,6 +3,8 @@
 import csv
 import json
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -320,6 +322,18 @@ def test_generate_from_a_trained_model(train, capsys):
     assert "--prime: found 'ñ', 'Ω'" in capsys.readouterr().err
     assert main(["generate", "--checkpoint", str(folder / "nowhere")]) == 2
     assert "no checkpoint at" in capsys.readouterr().err
+
+
+def test_generate_into_a_closed_pipe(train):
+    _, folder = train("run", "--max-steps", "1")
+    command = [sys.executable, "-m", "tfrnn_ops.examples.char_rnn", "generate"]
+    command += ["--checkpoint", str(folder), "--length", "200000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.read(20)
+        process.stdout.close()
+        error = process.stderr.read()
+    assert process.returncode == 0
+    assert b"Traceback" not in error
 
 
 # --- compare --------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import tensorflow as tf
 from cells import GRU, LSTM, SIMPLE_RNN, call, every_cell, random_tensors
 
 import tfrnn_ops
-from tfrnn_ops import _library
 
 BATCH, TIME, FEATURES, UNITS = 3, 4, 5, 6
 
@@ -180,23 +179,3 @@ def test_a_stateful_layer_keeps_its_batch_size():
     layer(np.zeros([2, 3, 4]))
     with pytest.raises(ValueError, match="sequences has batch size 5; expected 2"):
         layer(np.zeros([5, 3, 4]))
-
-
-def test_another_tensorflow():
-    _library.check_tensorflow("2.21.0", "2.21.3")
-    with pytest.raises(
-        ImportError, match=r"built for TensorFlow 2\.20\.0, but TensorFlow 2\.21\.0"
-    ):
-        _library.check_tensorflow("2.20.0", "2.21.0")
-
-
-def test_a_missing_library(tmp_path):
-    with pytest.raises(ImportError, match=r"(?s)is not built: found no .*pip install"):
-        _library.load(tmp_path / "libtfrnn_ops.so")
-
-
-def test_a_broken_library(tmp_path):
-    broken = tmp_path / "libtfrnn_ops.so"
-    broken.write_text("not a shared object")
-    with pytest.raises(ImportError, match="cannot load"):
-        _library.load(broken)

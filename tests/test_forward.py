@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from cells import GRU, GRU_RESET_BEFORE, LSTM, SIMPLE_RNN, call, every_cell, keras_call
-from cells import random_mask, random_tensors
+from cells import (
+    GRU,
+    GRU_RESET_BEFORE,
+    LSTM,
+    call,
+    every_cell,
+    keras_call,
+    random_mask,
+    random_tensors,
+)
 from tolerance import assert_close
 
 import tfrnn_ops
@@ -110,34 +118,6 @@ def test_other_activations_equal_keras_and_warn(case, activation):
     with pytest.warns(tfrnn_ops.ReferencePathWarning, match="activation: the fused op has tanh"):
         got = call(case.function, case, tensors, activation=activation)
     assert_close(got, keras_call(case, tensors, activation=activation))
-
-
-def torch_gates(array, order):
-    """Rows of a PyTorch weight from the columns of ours, gates in PyTorch's order."""
-    gates = np.split(np.asarray(array), len(order), axis=-1)
-    return np.concatenate([gates[i] for i in order], axis=-1).T
-
-
-@pytest.mark.parametrize(
-    ("case", "name", "order"),
-    [(LSTM, "LSTM", [0, 1, 2, 3]), (GRU, "GRU", [1, 0, 2]), (SIMPLE_RNN, "RNN", [0])],
-    ids=["lstm", "gru", "simple_rnn"],
-)
-def test_equals_pytorch(case, name, order):
-    torch = pytest.importorskip("torch")
-    tensors = random_tensors(case, 3, 17, 5, 7)
-    module = getattr(torch.nn, name)(5, 7, batch_first=True, dtype=torch.float64)
-    kernel, recurrent_kernel, bias = tensors.weights
-    bias, recurrent_bias = bias if case is GRU else (bias, tf.zeros_like(bias))
-    theirs = [kernel, recurrent_kernel, bias, recurrent_bias]
-    with torch.no_grad():
-        for parameter, ours in zip(module.parameters(), theirs, strict=True):
-            parameter.copy_(torch.tensor(torch_gates(ours, order)))
-        states = [torch.tensor(s.numpy())[None] for s in tensors.states]
-        inputs = torch.tensor(tensors.inputs.numpy())
-        outputs, final = module(inputs, tuple(states) if case is LSTM else states[0])
-    want = [outputs, *(s[0] for s in (final if case is LSTM else [final]))]
-    assert_close(call(case.function, case, tensors), [w.numpy() for w in want])
 
 
 def test_the_two_grus_differ():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from cells import GRU, LSTM, SIMPLE_RNN, call, every_cell, keras_call, random_mask, random_tensors
+from cells import LSTM, call, every_cell, keras_call, random_mask, random_tensors
 from gradients import projection, values_and_gradients
-from test_forward import SIZES, torch_gates
+from test_forward import SIZES
 from tolerance import assert_close
 
 from tfrnn_ops import fused
@@ -76,40 +76,6 @@ def test_equal_central_differences(case, mask):
 
     exact, numerical = tf.test.compute_gradient(loss, tensors.all(), delta=1e-4)
     assert_close(exact, numerical, "numerical gradient")
-
-
-@pytest.mark.parametrize(
-    ("case", "name", "order"),
-    [(LSTM, "LSTM", [0, 1, 2, 3]), (GRU, "GRU", [1, 0, 2]), (SIMPLE_RNN, "RNN", [0])],
-    ids=["lstm", "gru", "simple_rnn"],
-)
-def test_equal_pytorch(case, name, order):
-    torch = pytest.importorskip("torch")
-    tensors = random_tensors(case, 3, 17, 5, 7)
-    module = getattr(torch.nn, name)(5, 7, batch_first=True, dtype=torch.float64)
-    kernel, recurrent_kernel, bias = tensors.weights
-    bias, recurrent_bias = bias if case is GRU else (bias, tf.zeros_like(bias))
-    with torch.no_grad():
-        ours = (kernel, recurrent_kernel, bias, recurrent_bias)
-        for parameter, value in zip(module.parameters(), ours, strict=True):
-            parameter.copy_(torch.tensor(torch_gates(value, order)))
-    inputs = torch.tensor(tensors.inputs.numpy(), requires_grad=True)
-    states = [torch.tensor(s.numpy(), requires_grad=True) for s in tensors.states]
-    outputs, _ = module(inputs, tuple(s[None] for s in states) if case is LSTM else states[0][None])
-    outputs.square().sum().backward()
-
-    with tf.GradientTape() as tape:
-        tape.watch(tensors.all())
-        loss = tf.reduce_sum(call(case.function, case, tensors)[0] ** 2)
-    dinputs, *others = tape.gradient(loss, tensors.all())
-    dstates, (dkernel, drecurrent_kernel, dbias) = others[: case.states], others[case.states :]
-    assert_close(dinputs, inputs.grad.numpy())
-    assert_close(dstates, [s.grad.numpy() for s in states])
-    assert_close(torch_gates(dkernel, order), module.weight_ih_l0.grad.numpy())
-    assert_close(torch_gates(drecurrent_kernel, order), module.weight_hh_l0.grad.numpy())
-    biases = [module.bias_ih_l0, module.bias_hh_l0]
-    for got, want in zip(dbias if case is GRU else [dbias], biases, strict=False):
-        assert_close(torch_gates(got, order), want.grad.numpy())
 
 
 @every_cell

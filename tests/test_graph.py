@@ -125,7 +125,7 @@ def test_xla_takes_the_reference_path_and_warns(case):
     mask = tf.constant(random_mask(3, 4))
 
     def run():
-        return call(case.function, case, tensors, mask=mask)
+        return call(case.function, case, tensors, mask=mask, sequence_length=[4, 0, 2])
 
     with pytest.warns(tfrnn_ops.ReferencePathWarning, match="compiled by XLA"):
         got = tf.function(run, jit_compile=True)()

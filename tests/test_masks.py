@@ -108,6 +108,8 @@ def test_layer_sequence_length_and_the_mask_of_the_inputs_both_hold(case, time_m
     embedded = keras.layers.Embedding(4, 6, mask_zero=True)(ids.T if time_major else ids)
     want = layer(embedded, mask=tf.constant(both.T if time_major else both))
     assert_close(layer(embedded, sequence_length=lengths), want)
+    # With a second tensor Keras does not look for the mask of the first.
+    assert_close(layer(embedded, sequence_length=tf.constant(lengths)), want)
 
 
 @every_cell

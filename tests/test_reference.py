@@ -147,19 +147,28 @@ def test_time_major_is_a_transpose(case):
 @every_cell
 def test_a_dropout_mask_for_all_gates_equals_a_list_of_it(case):
     tensors = random_tensors(case, 3, 5, 4, 6)
-    inputs = random_tensors(case, 3, 1, 4, 6, seed=1).inputs[:, 0]
-    state = random_tensors(case, 3, 1, 4, 6, seed=2).states[0]
+    mask = random_tensors(case, 3, 1, 4, 6, seed=1).inputs[:, 0]
     shared, listed = (
-        call(
-            case.reference,
-            case,
-            tensors,
-            input_dropout_mask=masks[0],
-            recurrent_dropout_mask=masks[1],
-        )
-        for masks in ((inputs, state), ([inputs] * case.gates, [state] * case.gates))
+        call(case.reference, case, tensors, input_dropout_mask=m)
+        for m in (mask, [mask] * case.gates)
     )
     assert_close(shared, listed)
+
+
+@every_cell
+def test_a_recurrent_dropout_mask_scales_the_previous_output(case):
+    tensors = random_tensors(case, 3, 1, 4, 6)
+    mask = random_tensors(case, 3, 1, 4, 6, seed=1).states[0]
+    got = call(case.reference, case, tensors, recurrent_dropout_mask=mask)
+    listed = call(case.reference, case, tensors, recurrent_dropout_mask=[mask] * case.gates)
+    h, *others = tensors.states
+    tensors.states = [h * mask, *others]
+    want = call(case.reference, case, tensors)
+    assert_close(got, want)
+    if case.name == "gru":  # a list leaves alone what z carries
+        assert np.abs(listed[0] - want[0]).max() > 0.01
+    else:
+        assert_close(listed, want)
 
 
 def test_unroll_needs_a_static_number_of_steps():

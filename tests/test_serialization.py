@@ -1,5 +1,7 @@
 """What is saved comes back, here and in a fresh process."""
 
+import os
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -14,11 +16,6 @@ from tolerance import assert_same_bits
 import tfrnn_ops
 
 INPUTS = np.random.default_rng(0).standard_normal([2, 5, 3]).astype("float32")
-LAYERS = {
-    "lstm": tfrnn_ops.LSTM,
-    "gru": tfrnn_ops.GRU,
-    "simple_rnn": tfrnn_ops.SimpleRNN,
-}
 
 
 def model(dropout=0.3):
@@ -39,7 +36,10 @@ def run_in_fresh_process(script, folder):
     script = "import numpy as np, tensorflow as tf, keras\nimport tfrnn_ops\n" + textwrap.dedent(
         script
     )
-    subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, timeout=300)
+    package = str(pathlib.Path(tfrnn_ops.__file__).parents[1])  # maybe not installed
+    environment = {**os.environ, "PYTHONPATH": package}
+    command = [sys.executable, "-c", script]
+    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def saved(tmp_path_factory):
     original = model()
     original.save(folder / "model.keras")
     original.save_weights(folder / "model.weights.h5")
-    original.export(folder / "exported", verbose=False)
+    original.export(folder / "exported")
     without = model(dropout=0)  # tf.saved_model.save fails on the seeds of Keras's dropout
     without.set_weights(original.get_weights())
     tf.saved_model.save(without, str(folder / "saved_model"))

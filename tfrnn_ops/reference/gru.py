@@ -67,7 +67,9 @@ def gru(
         recurrent_activation: likewise, for the gates.
         input_dropout_mask: a factor of the inputs at every step, `[batch, features]`, or a list
             of three, for the gates z, r and the candidate.
-        recurrent_dropout_mask: the same for `h`, `[batch, units]`.
+        recurrent_dropout_mask: a factor of `h[t-1]`: `[batch, units]`, wherever it stands, as in
+            Keras 3.5; or a list of three, for the products of z, r and the candidate only, as
+            in later Keras.
 
     Returns:
         `(outputs, final_state)`: `h` at every step, laid out as `inputs` with `units` for
@@ -88,6 +90,8 @@ def gru(
         (h,) = states
         x_z, x_r, x_candidate = tf.split(x, 3, axis=1)
         h_z, h_r, h_candidate = gate_states(h, 3, recurrent_dropout_mask)
+        if not isinstance(recurrent_dropout_mask, (list, tuple)):
+            h = h_z
         if reset_after:
             products = gate_products([h_z, h_r, h_candidate], recurrent_kernel)
             if recurrent_bias is not None:

@@ -9,9 +9,12 @@ of recurrent neural networks"). Where to read what:
 
     corpus.py      text to numbers, and the contiguous streams a batch is made of
     model.py       embedding, recurrent layers, softmax
-    train.py       truncated backpropagation through time with carried state
+    trainer.py     truncated backpropagation through time with carried state
+    train.py       the command around it
     generate.py    sampling from a trained model
     compare.py     the same training with tfrnn_ops and with Keras
+    stop.py        the end on Ctrl-C
     checkpoint.py  one file with everything needed to go on exactly
+    schedule.py    how long, and the learning rate on the way
     report.py      progress bar, TensorBoard, curves
 """

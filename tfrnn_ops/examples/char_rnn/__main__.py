@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from collections.abc import Callable
 
 from tfrnn_ops.examples.char_rnn import compare, generate, train
-from tfrnn_ops.examples.char_rnn.corpus import LIBRARY_CHARACTERS
+from tfrnn_ops.examples.char_rnn.corpus import LIBRARY_CHARACTERS, VALIDATION_CHARACTERS
 from tfrnn_ops.examples.char_rnn.errors import UserError
 from tfrnn_ops.examples.char_rnn.model import CELLS, LIBRARIES
 from tfrnn_ops.examples.char_rnn.schedule import LEARNING_RATES
@@ -43,15 +44,23 @@ POSITIVE = number(float, above=True)
 SEED = number(int, high=2**31 - 1)
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds defaults to the help, but not that a flag is off or an option has none."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of all three commands."""
-    formatter = argparse.ArgumentDefaultsHelpFormatter
     top = argparse.ArgumentParser(prog=PROGRAM, description="Character-level language model.")
     commands = top.add_subparsers(dest="command", required=True)
     shared = _training_arguments()
 
     p = commands.add_parser(
-        "train", parents=[shared], formatter_class=formatter, help="learn a text"
+        "train", parents=[shared], formatter_class=HelpFormatter, help="learn a text"
     )
     p.set_defaults(run=train.run)
     p.add_argument("--out", default=DEFAULT_FOLDER, metavar="DIR", help="checkpoints and curves")
@@ -62,13 +71,20 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--epochs", type=COUNT, help="stop after so many readings of the text")
     p.add_argument("--max-steps", type=COUNT, help="stop after so many steps")
-    p.add_argument("--validate-every", type=COUNT, default=500, metavar="STEPS")
+    p.add_argument("--validate-every", type=COUNT, default=500, metavar="STEPS", help="and save")
+    p.add_argument(
+        "--validation-characters",
+        type=COUNT,
+        default=VALIDATION_CHARACTERS,
+        metavar="N",
+        help="at most so many of the held-out last tenth are read",
+    )
     start = p.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on from DIR/last.npz")
     start.add_argument("--overwrite", action="store_true", help="replace the checkpoints in DIR")
     _library_argument(p)
 
-    p = commands.add_parser("generate", formatter_class=formatter, help="write text")
+    p = commands.add_parser("generate", formatter_class=HelpFormatter, help="write text")
     p.set_defaults(run=generate.run)
     p.add_argument(
         "--checkpoint", default=DEFAULT_FOLDER, metavar="PATH", help="folder (its best) or file"
@@ -82,9 +98,9 @@ def parser() -> argparse.ArgumentParser:
     _library_argument(p)
 
     p = commands.add_parser(
-        "compare", parents=[shared], formatter_class=formatter, help="time against Keras layers"
+        "compare", parents=[shared], formatter_class=HelpFormatter, help="time against Keras layers"
     )
-    p.set_defaults(run=compare.run, library="tfrnn_ops")
+    p.set_defaults(run=compare.run)
     p.add_argument("--max-steps", type=COUNT, default=50, help="timed steps of each library")
     p.add_argument("--warmup", type=COUNT, default=3, help="steps before them")
     p.add_argument("--csv", metavar="FILE", help="write loss and time of every step")
@@ -113,21 +129,16 @@ def _training_arguments() -> argparse.ArgumentParser:
         metavar="SIZE",
         help="most kinds of characters; the rarest beyond become one",
     )
-    text.add_argument(
-        "--validation-characters",
-        type=COUNT,
-        default=131_072,
-        metavar="N",
-        help="at most so many of the held-out last tenth are read",
-    )
     model = p.add_argument_group("model")
-    model.add_argument("--cell", choices=CELLS, default="gru")
-    model.add_argument("--layers", type=COUNT, default=2)
-    model.add_argument("--units", type=COUNT, default=256)
+    model.add_argument("--cell", choices=CELLS, default="gru", help="kind of recurrent layer")
+    model.add_argument("--layers", type=COUNT, default=2, help="one on the other")
+    model.add_argument("--units", type=COUNT, default=256, help="of each layer")
     model.add_argument(
         "--embedding", type=number(int), default=64, metavar="SIZE", help="0: one-hot vectors"
     )
-    model.add_argument("--dropout", type=number(float, high=0.95), default=0.0)
+    model.add_argument(
+        "--dropout", type=number(float, high=0.95), default=0.0, help="after each recurrent layer"
+    )
     training = p.add_argument_group("training")
     training.add_argument("--batch", type=COUNT, default=32, help="streams read side by side")
     training.add_argument(
@@ -138,7 +149,7 @@ def _training_arguments() -> argparse.ArgumentParser:
         "--learning-rate", type=POSITIVE, metavar="RATE", help=f"the highest; if not given {rates}"
     )
     training.add_argument("--clip", type=POSITIVE, default=1.0, help="global gradient norm")
-    training.add_argument("--seed", type=SEED, default=0)
+    training.add_argument("--seed", type=SEED, default=0, help="of weights and dropout")
     return p
 
 
@@ -156,6 +167,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

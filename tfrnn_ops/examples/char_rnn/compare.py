@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         if option and not Path(option).parent.is_dir():
             raise UserError(f"{option}: found no folder {Path(option).parent} to write it to")
     trainers = {library: prepare(args, library) for library in ("tfrnn_ops", "keras")}
-    print(describe(args, trainers["tfrnn_ops"]))
+    print(describe(args, trainers["tfrnn_ops"], " and ".join(trainers)))
     records = train_both(trainers, args.warmup + args.max_steps)
     print(summary(records, args.batch * args.steps, args.warmup))
     if args.csv:

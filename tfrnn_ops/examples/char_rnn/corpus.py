@@ -14,6 +14,7 @@ from tfrnn_ops.examples.char_rnn.errors import UserError
 
 UNKNOWN = "\ufffd"
 LIBRARY_CHARACTERS = 3_000_000
+VALIDATION_CHARACTERS = 131_072
 # Installed packages are not the library; tests and tables are not typical Python.
 NOT_LIBRARY = {"site-packages", "dist-packages", "test", "tests", "encodings", "pydoc_data"}
 
@@ -145,7 +146,10 @@ class Streams:
 
 
 def split(
-    ids: np.ndarray, batch: int, steps: int, validation_characters: int
+    ids: np.ndarray,
+    batch: int,
+    steps: int,
+    validation_characters: int = VALIDATION_CHARACTERS,
 ) -> tuple[Streams, Streams]:
     """Holds out the last tenth of the text; returns streams for training and validation.
 

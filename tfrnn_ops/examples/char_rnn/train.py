@@ -1,12 +1,10 @@
-"""The train command: limits, checkpoints, curves, and a clean end on Ctrl-C."""
+"""The train command: limits, validation, checkpoints, curves."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import signal
 from pathlib import Path
-from types import FrameType, TracebackType
 
 import keras
 import numpy as np
@@ -16,43 +14,17 @@ from tfrnn_ops.examples.char_rnn.errors import UserError, require
 from tfrnn_ops.examples.char_rnn.model import Architecture, CharModel
 from tfrnn_ops.examples.char_rnn.report import EventLog, Progress, bits, plot_losses
 from tfrnn_ops.examples.char_rnn.schedule import Limits
+from tfrnn_ops.examples.char_rnn.stop import StopRequest
 from tfrnn_ops.examples.char_rnn.trainer import Options, Trainer
 
 CURVE_STEPS = 10  # steps averaged into one point of the training curve
 
 
-class StopRequest:
-    """Turns the first Ctrl-C (or SIGTERM) into a flag; the second acts as ever.
-
-    So training stops between two steps, where a checkpoint is exact.
-    """
-
-    def __init__(self) -> None:
-        self.made = False
-
-    def __enter__(self) -> StopRequest:
-        signals = (signal.SIGINT, signal.SIGTERM)
-        self._before = {number: signal.signal(number, self._receive) for number in signals}
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._restore()
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.made = True
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
-def prepare(args: argparse.Namespace, library: str) -> Trainer:
+def prepare(
+    args: argparse.Namespace,
+    library: str,
+    validation_characters: int = corpus.VALIDATION_CHARACTERS,
+) -> Trainer:
     """Reads the text and builds a model with everything that training it needs.
 
     Equal arguments give equal initial weights, whatever the library.
@@ -63,7 +35,7 @@ def prepare(args: argparse.Namespace, library: str) -> Trainer:
     text = corpus.read_text(args.text)
     vocabulary = corpus.Vocabulary.of(text, args.vocabulary)
     training, validation = corpus.split(
-        vocabulary.encode(text), args.batch, args.steps, args.validation_characters
+        vocabulary.encode(text), args.batch, args.steps, validation_characters
     )
     architecture = Architecture(
         args.cell, args.layers, args.units, args.embedding, args.dropout, vocabulary.symbols
@@ -77,13 +49,17 @@ def prepare(args: argparse.Namespace, library: str) -> Trainer:
 def run(args: argparse.Namespace) -> int:
     """Trains; returns the exit status, 130 after Ctrl-C."""
     require("tqdm"), require("matplotlib.figure")  # miss them now, not after the work
-    trainer = prepare(args, args.library)
+    trainer = prepare(args, args.library, args.validation_characters)
     limits = Limits(args.minutes, args.epochs, args.max_steps)
     folder = Path(args.out)
     _prepare_folder(folder, args.resume, args.overwrite)
     if args.resume:
         trainer.restore(folder / "last.npz")
-    print(describe(args, trainer))
+    print(describe(args, trainer, args.library))
+    print(
+        f"held out    the last tenth; its first {trainer.validation.characters:,} characters "
+        "are read for the validation loss"
+    )
     if limits.done(trainer.step, trainer.seconds, trainer.training.chunks) == 1:
         print("nothing left to do: raise --minutes, --epochs or --max-steps to go on")
     interrupted = _loop(trainer, limits, folder, args.validate_every)
@@ -94,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def describe(args: argparse.Namespace, trainer: Trainer) -> str:
+def describe(args: argparse.Namespace, trainer: Trainer, library: str) -> str:
     """Returns lines that say what is trained on what."""
     model, options = trainer.model, trainer.options
     source = args.text or "the Python standard library's source"
@@ -103,9 +79,7 @@ def describe(args: argparse.Namespace, trainer: Trainer) -> str:
         f"text        {source}, {len(model.architecture.vocabulary)} symbols\n"
         f"training    {trainer.training.characters:,} characters as {options.batch} streams, "
         f"{options.steps} characters a step, {trainer.training.chunks:,} steps an epoch\n"
-        f"held out    the last tenth; its first {trainer.validation.characters:,} characters "
-        "are read for the validation loss\n"
-        f"model       {cell} of {args.library}, {model.count_params():,} weights"
+        f"model       {cell} of {library}, {model.count_params():,} weights"
     )
 
 
