@@ -21,6 +21,7 @@ struct ForwardSpace {
   using Cell = typename L::Cell;
 
   Split split;
+  bool in_place = false;  // every weight is used once: packing it would cost more than it saves
   A *input[2] = {}, *recurrent[2] = {}, *bias;
   A* state[kMaxStates] = {};   // [B, padded], s >= 1: initial; the running state in inference
   A* h[2] = {};                // [B, padded], staged only: h of this step and the previous one
@@ -44,9 +45,13 @@ struct ForwardSpace {
     if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1 && !Drops(a)) {
       times_ahead = Min(kTimesAhead, s.time);
     }
+    in_place = !kStaged<T> && !Drops(a) && s.time == 1 && s.units % L::kBlock == 0 &&
+               CeilDiv(s.batch, split.shards) <= kTileRows;
     const Index rows_ahead = Max(1, times_ahead) * s.batch;
-    TakeWeights<0>(s, arena);
-    if constexpr (Cell::kPhases == 2) TakeWeights<1>(s, arena);
+    if (!in_place) {
+      TakeWeights<0>(s, arena);
+      if constexpr (Cell::kPhases == 2) TakeWeights<1>(s, arena);
+    }
     bias = arena.Take<A>(Cell::kSums * L::Padded(s.units));
     for (int i = 1; i < Cell::kStates; ++i) state[i] = arena.Take<A>(padded);
     if (kStaged<T>) {
@@ -121,6 +126,8 @@ class ForwardWorker {
         Step<Inputs::kDropped>(count);
       } else if (space_.times_ahead > 0) {
         Step<Inputs::kAhead>(count);
+      } else if (space_.in_place) {
+        Step<Inputs::kInPlace>(count);
       } else {
         Step<Inputs::kNow>(count);
       }
@@ -305,6 +312,7 @@ void PackForward(const ForwardArgs<T>& a, const ForwardSpace<CellT, T>& space, c
     const Range part = PartOf(blocks, i, packers);
     for (Index block = part.begin; block < part.end; ++block) {
       PackBias<L>(a.bias, s.units, block, space.bias);
+      if (space.in_place) continue;
       pack(RowCount<0>(), block);
       if constexpr (Cell::kPhases == 2) pack(RowCount<1>(), block);
     }
@@ -325,6 +333,9 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
   for (int p = 0; p < L::Cell::kPhases; ++p) {
     weights.input[p] = space.input[p];
     weights.recurrent[p] = space.recurrent[p];
+    if constexpr (!kStaged<T>) {
+      if (space.in_place) weights.input[p] = a.kernel, weights.recurrent[p] = a.recurrent_kernel;
+    }
   }
   weights.bias = space.bias;
   weights.input_depth = s.input;

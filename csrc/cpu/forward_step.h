@@ -22,8 +22,8 @@ struct ForwardRow {
 
 template <typename A>
 struct ForwardWeights {
-  const A* input[2] = {};      // per phase, see PackBlock
-  const A* recurrent[2] = {};  // per phase
+  const A* input[2] = {};      // per phase, see PackBlock; in place: the kernel itself
+  const A* recurrent[2] = {};  // likewise
   const A* bias = nullptr;     // see PackBias
   Index input_depth = 0, units = 0;
   Index saved_stride = 0;  // elements from a panel row to the same row of the next block
@@ -35,16 +35,28 @@ enum class Inputs {
   kNow,      // computes it, from x
   kAhead,    // finds it, computed by SumsAhead
   kDropped,  // computes it; x and h come with a value for each gate
+  kInPlace,  // computes it, with weights that are not packed
 };
 
+// Where the weights of a block are.
+template <typename L, typename Columns, Inputs kInputs, typename A>
+TFRNN_INLINE auto WeightsOf(const A* weights, Index block, Index depth, Index units) {
+  if constexpr (kInputs == Inputs::kInPlace) {
+    return WeightRows<A>{weights + block * L::kBlock, units, L::Cell::kGates * units};
+  } else {
+    return EveryRow<A, Columns::kStride>{weights + block * depth * Columns::kStride};
+  }
+}
+
 // Adds x·kernel to the accumulators of a tile that hold the bias.
-template <template <typename> class CellT, typename A, int kPhase, int kRows, typename Left>
+template <template <typename> class CellT, typename A, int kPhase, Inputs kInputs, int kRows,
+          typename Left>
 TFRNN_INLINE void AddInput(Vec<A> (&acc)[kRows][Layout<CellT, A>::kSumVecs],
                            const ForwardWeights<A>& w, Index block, const Left& x) {
-  using Gates = GateSet<typename Layout<CellT, A>::Cell, kPhase, false>;
-  using Columns = WeightColumns<CellT, A, Gates>;
-  const EveryRow<A, Columns::kStride> weights{w.input[kPhase] +
-                                              block * w.input_depth * Columns::kStride};
+  using L = Layout<CellT, A>;
+  using Columns = WeightColumns<CellT, A, GateSet<typename L::Cell, kPhase, false>>;
+  const auto weights =
+      WeightsOf<L, Columns, kInputs>(w.input[kPhase], block, w.input_depth, w.units);
   Accumulate<Columns, kRows, A>(acc, x, weights, w.input_depth);
 }
 
@@ -71,9 +83,9 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
                          : LoadVec(w.bias + (block * L::kSumVecs + j) * kN);
     }
   }
-  if constexpr (!kAhead) AddInput<CellT, A, kPhase, kRows>(acc, w, block, x);
-  const EveryRow<A, Recurrent::kStride> weights{w.recurrent[kPhase] +
-                                                block * w.units * Recurrent::kStride};
+  if constexpr (!kAhead) AddInput<CellT, A, kPhase, kInputs, kRows>(acc, w, block, x);
+  const auto weights =
+      WeightsOf<L, Recurrent, kInputs>(w.recurrent[kPhase], block, w.units, w.units);
   Accumulate<Recurrent, kRows, A>(acc, h, weights, w.units);
 
 #pragma GCC unroll 8
@@ -137,8 +149,10 @@ TFRNN_NOINLINE void SumsAhead(const ForwardWeights<A>& w, Range blocks, const A*
           acc[i][j] = LoadVec(w.bias + (block * L::kSumVecs + j) * kLanes<A>);
         }
       }
-      AddInput<CellT, A, 0, kRows>(acc, w, block, rows);
-      if constexpr (L::Cell::kPhases == 2) AddInput<CellT, A, 1, kRows>(acc, w, block, rows);
+      AddInput<CellT, A, 0, Inputs::kAhead, kRows>(acc, w, block, rows);
+      if constexpr (L::Cell::kPhases == 2) {
+        AddInput<CellT, A, 1, Inputs::kAhead, kRows>(acc, w, block, rows);
+      }
       A* to = sums + block * w.sums_stride + first * L::kSumVecs * kLanes<A>;
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {

@@ -27,17 +27,37 @@ struct PackedRows {
   }
 };
 
-// Operand b, row after row of kStride elements, or the rows that a list names.
+// Operand b: where its row k starts, and where the row has vector j of the columns. Row after row
+// of kStride elements, or the rows that a list names:
 template <typename A, int kStride>
 struct EveryRow {
   const A* first;
   TFRNN_INLINE const A* At(Index k) const { return first + k * kStride; }
+  template <typename Columns>
+  TFRNN_INLINE const A* Vector(const A* row, int j) const {
+    return row + Columns::Offset(j) * kLanes<A>;
+  }
 };
 template <typename A, int kStride>
 struct ListedRows {
   const A* base;
   const Index* rows;
   TFRNN_INLINE const A* At(Index k) const { return base + rows[k] * kStride; }
+  template <typename Columns>
+  TFRNN_INLINE const A* Vector(const A* row, int j) const {
+    return row + Columns::Offset(j) * kLanes<A>;
+  }
+};
+// The columns of one block in weights that are not packed, [k][gate of the cell][units].
+template <typename A>
+struct WeightRows {
+  const A* first;
+  Index units, stride;
+  TFRNN_INLINE const A* At(Index k) const { return first + k * stride; }
+  template <typename Columns>
+  TFRNN_INLINE const A* Vector(const A* row, int j) const {
+    return row + Columns::CellGate(j) * units + Columns::UnitVector(j) * kLanes<A>;
+  }
 };
 
 // The columns of b: vectors at Offset(j) of a row of kStride elements, added to accumulator
@@ -50,6 +70,8 @@ struct WeightColumns {
   static constexpr int kTargets = L::kSumVecs;
   static constexpr int kStride = kVecs * kLanes<A>;
   static constexpr int Gate(int j) { return j / L::kUnitVecs; }
+  static constexpr int CellGate(int j) { return Gates::kList.gate[Gate(j)]; }
+  static constexpr int UnitVector(int j) { return j % L::kUnitVecs; }
   static constexpr int Offset(int j) { return j; }
   static constexpr int Target(int j) {
     return Gates::kList.sum[j / L::kUnitVecs] * L::kUnitVecs + j % L::kUnitVecs;
@@ -86,7 +108,9 @@ TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Left
     if constexpr (kHoldWeights) {
       Vec<A> weight[kVecs];
 #pragma GCC unroll 8
-      for (int j = 0; j < kVecs; ++j) weight[j] = LoadVec(b + Columns::Offset(j) * kLanes<A>);
+      for (int j = 0; j < kVecs; ++j) {
+        weight[j] = LoadVec(rows.template Vector<Columns>(b, j));
+      }
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {
         const Vec<A> x = Broadcast(a.At(i, k, 0));
@@ -103,7 +127,7 @@ TFRNN_INLINE void Accumulate(Vec<A> (&acc)[kRows][Columns::kTargets], const Left
       for (int i = 0; i < kRows; ++i) x[i] = Broadcast(a.At(i, k, 0));
 #pragma GCC unroll 8
       for (int j = 0; j < kVecs; ++j) {
-        const Vec<A> weight = LoadVec(b + Columns::Offset(j) * kLanes<A>);
+        const Vec<A> weight = LoadVec(rows.template Vector<Columns>(b, j));
         asm volatile("");  // keeps the compiler from loading all weights first and spilling
 #pragma GCC unroll 8
         for (int i = 0; i < kRows; ++i) {

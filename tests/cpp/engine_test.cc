@@ -108,9 +108,9 @@ void CheckEngine(const cpu::Kernels<T>& kernels, const std::string& name) {
   struct Size {
     int time, batch, input, units;
   };
-  const Size sizes[] = {{1, 1, 1, 1},  {5, 3, 7, 2},   {4, 8, 16, 33}, {7, 13, 5, 70},
-                        {0, 3, 4, 5},  {3, 0, 4, 5},   {3, 2, 0, 5},   {2, 7, 130, 17},
-                        {90, 7, 3, 9}, {3, 1, 65, 257}};
+  const Size sizes[] = {{1, 1, 1, 1},  {5, 3, 7, 2},    {4, 8, 16, 33}, {7, 13, 5, 70},
+                        {0, 3, 4, 5},  {3, 0, 4, 5},    {3, 2, 0, 5},   {2, 7, 130, 17},
+                        {90, 7, 3, 9}, {3, 1, 65, 257}, {1, 3, 20, 64}};
   for (const Size& size : sizes) {
     for (int option = 0; option < 16; ++option) {
       Problem<double> exact = MakeProblem<Cell>(size.time, size.batch, size.input, size.units);
