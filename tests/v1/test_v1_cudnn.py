@@ -1,0 +1,164 @@
+"""Layers of the shape of cuDNN's: values against PyTorch's equations, names, checkpoints."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from gradients import values_and_gradients
+from programs import ours
+from tolerance import assert_close
+
+from tfrnn_ops import weights
+
+v1 = tf.compat.v1
+BATCH, TIME, FEATURES, UNITS, LAYERS = 3, 5, 4, 6, 2
+X = np.random.default_rng(0).normal(size=(TIME, BATCH, FEATURES))
+
+kinds = pytest.mark.parametrize("kind", ["lstm", "gru"])
+directions = pytest.mark.parametrize("direction", ["unidirectional", "bidirectional"])
+
+
+def make(kind, direction="unidirectional", **options):
+    layer = ours.CudnnLSTM if kind == "lstm" else ours.CudnnGRU
+    return layer(LAYERS, UNITS, direction=direction, dtype=tf.float64, **options)
+
+
+def states(kind, layer):
+    rng = np.random.default_rng(3)
+    return tuple(tf.constant(rng.normal(size=s)) for s in layer.state_shape(BATCH))
+
+
+@kinds
+@directions
+def test_equal_to_pytorch(kind, direction):
+    torch = pytest.importorskip("torch")
+    layer = make(kind, direction)
+    state = states(kind, layer)
+    layer(X, state)
+    rng = np.random.default_rng(4)
+    for variable in layer.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape) / 2)
+    module = getattr(torch.nn, kind.upper())(
+        FEATURES, UNITS, LAYERS, bidirectional=layer.num_dirs == 2
+    ).double()
+    for cell, names in zip(layer._cells, module.all_weights, strict=True):
+        arrays = weights.convert(kind, cell.weights, "tf1", "pytorch", forget_bias=0.0)
+        for parameter, array in zip(names, arrays, strict=True):
+            parameter.data.copy_(torch.tensor(array))
+    x = torch.tensor(X, requires_grad=True)
+    given = [torch.tensor(s.numpy()) for s in state]
+    want, want_state = module(x, tuple(given) if kind == "lstm" else given[0])
+    want_state = want_state if kind == "lstm" else (want_state,)
+    torch.sin(want).sum().backward()
+
+    inputs = tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs, new_state = layer(inputs, state)
+        loss = tf.reduce_sum(tf.sin(outputs))
+    assert_close(outputs, want.detach().numpy())
+    assert_close(list(new_state), [s.detach().numpy() for s in want_state])
+    assert_close(tape.gradient(loss, inputs), x.grad.numpy())
+
+
+@kinds
+@directions
+def test_batch_first_and_lengths(kind, direction):
+    layer = make(kind, direction)
+    state = states(kind, layer)
+    lengths = [TIME, 0, 2]
+    want, want_state = layer(X, state, lengths)
+    swapped = tuple(tf.transpose(s, [1, 0, 2]) for s in state)
+    outputs, new_state = layer(X.swapaxes(0, 1), swapped, lengths, time_major=False)
+    assert_close(tf.transpose(outputs, [1, 0, 2]), want)
+    assert_close([tf.transpose(s, [1, 0, 2]) for s in new_state], list(want_state))
+    assert_close([s[:, 1] for s in want_state], [s[:, 1] for s in state])
+    assert (want[2:, 2].numpy() == 0).all()
+    zeros = tuple(tf.zeros_like(s) for s in state)
+    assert_close(layer(X)[0], layer(X, zeros)[0])
+
+
+def test_first_values_are_cudnns():
+    layer = make(
+        "gru",
+        kernel_initializer=lambda shape, dtype: tf.fill(shape, tf.cast(shape[1], dtype)),
+        bias_initializer=v1.constant_initializer(0.5),
+    )
+    layer(X)
+    kernel, bias, *candidate = layer._cells[0].weights
+    assert (kernel[:FEATURES].numpy() == FEATURES).all()
+    assert (kernel[FEATURES:].numpy() == UNITS).all()
+    assert (bias.numpy() == 1.0).all()  # of two biases
+    assert (candidate[0].numpy() == FEATURES).all()
+    assert (candidate[2].numpy() == UNITS).all()
+    assert (candidate[1].numpy() == 0.5).all()
+    layer = make("lstm", seed=1)
+    layer(X)
+    kernel, bias = layer._cells[0].weights
+    assert (bias.numpy() == 0).all()
+    limit = np.sqrt(6 / (FEATURES + UNITS))  # Glorot's, of one gate's matrix
+    assert 0.8 * limit < np.abs(kernel[:FEATURES].numpy()).max() <= limit
+
+
+@kinds
+@directions
+def test_checkpoints_of_a_graph_fit_the_compatible_cells(kind, direction, tmp_path):
+    path = str(tmp_path / "model.ckpt")
+    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("model"):
+        want, _ = make(kind, direction)(X)
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver().save(session, path)
+        want = session.run(want)
+    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("model"):
+        name = f"CudnnCompatible{kind.upper()}Cell"
+        cells = [getattr(ours, name)(UNITS) for _ in range(2 * LAYERS)]
+        options = {"dtype": tf.float64, "time_major": True}
+        x = tf.constant(X)
+        if direction == "unidirectional":
+            outputs, _ = ours.dynamic_rnn(ours.MultiRNNCell(cells[:LAYERS]), x, **options)
+        else:
+            outputs, _, _ = ours.stack_bidirectional_dynamic_rnn(
+                cells[:LAYERS], cells[LAYERS:], x, **options
+            )
+        v1.train.Saver().restore(session, path)
+        assert_close(session.run(outputs), want)
+        first = v1.global_variables()[0].name
+    layers = {
+        "unidirectional": "rnn/multi_rnn_cell/cell_0",
+        "bidirectional": "stack_bidirectional_rnn/cell_0/bidirectional_rnn/fw",
+    }
+    assert first.startswith(f"model/{layers[direction]}/cudnn_compatible_{kind}_cell/")
+
+
+@kinds
+@directions
+def test_dropout_between_layers(kind, direction):
+    layer = make(kind, direction, dropout=0.5)
+    layer(X)
+
+    def run(training):
+        return layer(X, training=training)[0].numpy()
+
+    assert np.abs(run(True) - run(True)).max() > 1e-3
+    assert_close(run(False), run(False))
+    one = type(layer)(1, UNITS, direction=direction, dropout=0.5, dtype=tf.float64)
+    assert_close(one(X)[0], one(X, training=False)[0])
+
+
+def test_weights_train_in_a_function():
+    layer = make("lstm", "bidirectional")
+    layer(X)
+    run = tf.function(lambda: layer(X)[0])
+    _, gradients = values_and_gradients(run, layer.trainable_variables)
+    assert len(gradients) == 2 * 2 * LAYERS
+    assert all(np.abs(g).max() > 0 for g in gradients)
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="input_mode is 'skip_input'; expected 'linear_input'"):
+        make("lstm", input_mode="skip_input")
+    with pytest.raises(ValueError, match="direction is 'both'; expected 'unidirectional' or"):
+        make("lstm", "both")
+    with pytest.raises(ValueError, match="dropout is 2; expected a number between 0 and 1"):
+        make("lstm", dropout=2)
+    with pytest.raises(TypeError, match=r"initial_state is \[\]; expected a tuple"):
+        make("lstm")(X, [])

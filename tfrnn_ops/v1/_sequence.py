@@ -1,0 +1,158 @@
+"""Runs a cell over a whole sequence in the fused ops, if it can be expressed by them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import tensorflow as tf
+
+from tfrnn_ops import functional
+from tfrnn_ops._arguments import DTYPES
+from tfrnn_ops.v1._arguments import dimensions
+from tfrnn_ops.v1._base import RNNCell
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """The layout of a sequence, and the fused ops over it.
+
+    Attributes:
+        mask: which steps count: boolean, the first two axes of the inputs; None for all.
+        time_major: whether time is the first axis.
+    """
+
+    mask: Any = None
+    time_major: bool = False
+
+    def lstm(self, inputs: Any, state: Any, *weights: Any) -> tuple[Any, Any]:
+        """`tfrnn_ops.lstm` over these steps: zeros, and an unchanged state, where masked."""
+        return functional.lstm(inputs, state, *weights, **self._options())
+
+    def gru(self, inputs: Any, state: Any, *weights: Any, reset_after: bool) -> tuple[Any, Any]:
+        """`tfrnn_ops.gru`, likewise."""
+        return functional.gru(inputs, state, *weights, reset_after=reset_after, **self._options())
+
+    def simple_rnn(self, inputs: Any, state: Any, *weights: Any) -> tuple[Any, Any]:
+        """`tfrnn_ops.simple_rnn`, likewise."""
+        return functional.simple_rnn(inputs, state, *weights, **self._options())
+
+    def zero_masked(self, outputs: Any) -> Any:
+        """Zeros in place of the outputs that do not count."""
+        if self.mask is None:
+            return outputs
+        return tf.where(self.mask[:, :, tf.newaxis], outputs, tf.zeros([], outputs.dtype))
+
+    def _options(self) -> dict[str, Any]:
+        masked = self.mask is not None
+        return {
+            "mask": self.mask,
+            "time_major": self.time_major,
+            "zero_output_for_mask": masked,
+        }
+
+
+def reasons(cell: Any) -> list[str]:
+    """Why a cell cannot run over a whole sequence in the fused ops; empty if it can."""
+    name = type(cell).__name__
+    if not isinstance(cell, RNNCell):
+        return [f"{name} is no cell of tfrnn_ops.v1"]
+    order = [vars(c) for c in type(cell).__mro__]
+    known = next(i for i, names in enumerate(order) if "_run_sequence" in names)
+    for method in ("call", "__call__", "_run"):
+        if any(method in names for names in order[:known]):
+            return [f"{name} defines its own {method}"]
+    return cell._not_fused()
+
+
+def input_reasons(inputs: Any) -> list[str]:
+    """Why the fused ops cannot take these inputs; empty if they can."""
+    if tf.nest.is_nested(inputs):
+        return ["inputs are more than one tensor"]
+    inputs = tf.convert_to_tensor(inputs)
+    if inputs.shape.rank != 3:
+        return [f"inputs has shape {inputs.shape}, not three axes: time, batch and features"]
+    if inputs.dtype not in DTYPES:
+        return [f"inputs has dtype {inputs.dtype.name}"]
+    return []
+
+
+def run(cell: RNNCell, steps: Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
+    """Runs a cell, for which `reasons` finds none, over a whole sequence.
+
+    Args:
+        cell: the cell.
+        steps: the layout.
+        inputs: `[batch, time, features]`, or `[time, batch, features]` if `steps.time_major`.
+        state: the first state.
+
+    Returns:
+        `(outputs, final_state)`. Outputs that are masked are zeros, unless a wrapper of the cell
+        makes something else of zeros.
+    """
+    sizes = dimensions(inputs)
+    shape = tf.TensorShape([sizes[1 if steps.time_major else 0], sizes[2]])
+    method = functools.partial(cell._run_sequence, steps)
+    return cell._run(method, inputs, state, inputs_shape=shape)
+
+
+def activation_reasons(activation: str) -> list[str]:
+    """Why the fused ops lack an activation; empty if it is tanh."""
+    if activation == "tanh":
+        return []
+    return [f"activation: the fused op has tanh only, not {activation}"]
+
+
+def split_rows(kernel: Any, features: int, units: int) -> tuple[Any, Any]:
+    """The rows of a kernel that belong to the inputs, and those that belong to the state.
+
+    Raises:
+        ValueError: the kernel was made for another number of features.
+    """
+    rows = dimensions(kernel)[0]
+    if rows != features + units:
+        raise ValueError(
+            f"Dimensions must be equal, but are {features} and {rows - units}: the "
+            "number of features of the inputs, and of those that the cell was first called with"
+        )
+    return kernel[:features], kernel[features:]
+
+
+def lstm_weights(kernel: Any, bias: Any, features: int, forget_bias: Any) -> tuple[Any, Any, Any]:
+    """Keras's weights of an LSTM from TF1's.
+
+    Args:
+        kernel: `[features + units, 4 * units]`, gates i, g, f, o.
+        bias: `[4 * units]`.
+        features: the number of features.
+        forget_bias: what to add to the bias of f.
+
+    Returns:
+        `kernel`, `recurrent_kernel` and `bias`, gates i, f, g, o.
+    """
+    i, g, f, o = tf.split(kernel, 4, axis=1)
+    kernels = split_rows(tf.concat([i, f, g, o], 1), features, dimensions(i)[1])
+    i, g, f, o = tf.split(bias, 4)
+    return *kernels, tf.concat([i, f + forget_bias, g, o], 0)
+
+
+def gru_weights(
+    gate_kernel: Any, gate_bias: Any, candidate_kernel: Any, candidate_bias: Any, features: int
+) -> tuple[Any, Any, Any]:
+    """Keras's weights of a GRU with `reset_after=False` from TF1's.
+
+    Args:
+        gate_kernel: `[features + units, 2 * units]`, gates r and u; u is Keras's z.
+        gate_bias: `[2 * units]`.
+        candidate_kernel: `[features + units, units]`.
+        candidate_bias: `[units]`.
+        features: the number of features.
+
+    Returns:
+        `kernel`, `recurrent_kernel` and `bias`, gates z, r and candidate.
+    """
+    r, z = tf.split(gate_kernel, 2, axis=1)
+    kernels = split_rows(tf.concat([z, r, candidate_kernel], 1), features, dimensions(z)[1])
+    r, z = tf.split(gate_bias, 2)
+    return *kernels, tf.concat([z, r, candidate_bias], 0)
