@@ -43,9 +43,11 @@ $(BUILT): $(ENVIRONMENT) $(SOURCES)
 	  $(PIP) install --verbose --no-build-isolation --editable '.[examples,test]'
 	@touch $@
 
+demo: export TF_CPP_MIN_LOG_LEVEL := 2
 demo: build ## train a character model for two minutes, show its text
 	$(BIN)/python -m tfrnn_ops.examples.char_rnn train --minutes 2 --out runs/demo --overwrite
 	$(BIN)/python -m tfrnn_ops.examples.char_rnn generate --checkpoint runs/demo --length 600
+	@echo "The loss curves: runs/demo/loss.png"
 
 test: cpp-test ## every test
 	$(BIN)/python -m pytest

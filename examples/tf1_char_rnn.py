@@ -23,8 +23,8 @@ import tensorflow.compat.v1 as tf
 from tqdm import trange
 
 import tfrnn_ops.v1 as rnn
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.examples.char_rnn.corpus import Vocabulary, read_text
-from tfrnn_ops.examples.char_rnn.errors import UserError
 
 SYMBOLS = 128
 PADDING = 0  # character number n is n + 1 in the model, so that 0 can mean that there is none

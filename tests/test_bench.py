@@ -13,10 +13,10 @@ pytest.importorskip("tqdm")
 pytest.importorskip("matplotlib")
 
 from tfrnn_ops import _core
+from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.bench import ceilings, peers, report, table, timing
 from tfrnn_ops.bench.__main__ import main
 from tfrnn_ops.bench.cases import CELLS, SHAPES, Case, Shape, make_tensors
-from tfrnn_ops.bench.errors import UserError, require
 from tfrnn_ops.bench.refcheck import Mismatch, check, reference
 from tfrnn_ops.bench.results import Measurement, Run, row
 from tfrnn_ops.bench.stats import paired_ratio, summarize
@@ -378,7 +378,7 @@ def test_peers_that_are_missing_or_fail_are_named(monkeypatch, capsys):
 
 def test_a_missing_package_is_named():
     with pytest.raises(UserError, match=r"pip install 'tfrnn_ops\[bench\]'"):
-        require("no_such_package_at_all")
+        require("no_such_package_at_all", "bench")
 
 
 def test_ctrl_c_shows_what_there_is(monkeypatch, capsys, tmp_path):

@@ -16,9 +16,9 @@ from tolerance import assert_close, assert_same_bits
 pytest.importorskip("tqdm")
 pytest.importorskip("matplotlib")
 
+from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.examples.char_rnn import checkpoint, corpus, generate, schedule, trainer
 from tfrnn_ops.examples.char_rnn.__main__ import main
-from tfrnn_ops.examples.char_rnn.errors import UserError, require
 from tfrnn_ops.examples.char_rnn.model import Architecture, CharModel
 
 TEXT = "It was the best of times, it was the worst of times.\n" * 40
@@ -425,4 +425,4 @@ def test_too_few_validation_characters(train, capsys):
 
 def test_missing_dependency_says_what_to_install():
     with pytest.raises(UserError, match=r"pip install 'tfrnn_ops\[examples\]'"):
-        require("tfrnn_ops_has_no_such_dependency")
+        require("tfrnn_ops_has_no_such_dependency", "examples")

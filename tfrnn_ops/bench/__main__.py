@@ -13,9 +13,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.bench import machine, plot, report, runner, table, v1
 from tfrnn_ops.bench.cases import CELLS, DTYPES, MODES, QUICK_SHAPES, SHAPES, Case, Shape
-from tfrnn_ops.bench.errors import UserError, require
 from tfrnn_ops.bench.peers import OTHERS
 from tfrnn_ops.bench.refcheck import SIXTEEN_BIT_SUMS, TOLERANCE, Mismatch
 from tfrnn_ops.bench.results import Run
@@ -181,7 +181,7 @@ def execute(args: argparse.Namespace, command: str) -> int:
     """Runs one command; returns the exit status."""
     # Everything that can be wrong with the files is found before hours of measuring.
     if args.plot:
-        require("matplotlib.figure")
+        require("matplotlib.figure", "bench")
     for path in filter(None, (args.csv, args.json, args.plot)):
         if not path.parent.is_dir():
             raise UserError(f"{path}: found no folder {path.parent} to write it to")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tfrnn_ops.bench.errors import require
+from tfrnn_ops._programs import require
 from tfrnn_ops.bench.peers import PEERS
 from tfrnn_ops.bench.results import Measurement, Run
 from tfrnn_ops.bench.stats import summarize
@@ -25,7 +25,7 @@ def draw(run: Run, path: Path) -> None:
     peers = [name for name in PEERS if name in seen]
     columns = min(2, len(panels))
     lines = -(-len(panels) // columns)
-    figure = require("matplotlib.figure").Figure(
+    figure = require("matplotlib.figure", "bench").Figure(
         figsize=(2 + 6 * columns, 1 + 3.4 * lines), layout="constrained"
     )
     axes = figure.subplots(lines, columns, squeeze=False).flat

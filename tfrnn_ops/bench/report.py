@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfrnn_ops.bench.errors import UserError
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.bench.results import Run
 from tfrnn_ops.bench.table import markdown
 

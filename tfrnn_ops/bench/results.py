@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.bench.cases import Case, Shape
 from tfrnn_ops.bench.ceilings import Bandwidths
-from tfrnn_ops.bench.errors import UserError
 from tfrnn_ops.bench.peers import Ours
 from tfrnn_ops.bench.stats import Summary, paired_ratio, summarize
 

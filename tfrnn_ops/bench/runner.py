@@ -11,9 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.bench import ceilings, machine, refcheck
 from tfrnn_ops.bench.cases import Case, Tensors, make_tensors
-from tfrnn_ops.bench.errors import UserError, require
 from tfrnn_ops.bench.peers import PEERS, Ours, Peer, PyTorch
 from tfrnn_ops.bench.results import Measurement, Run
 from tfrnn_ops.bench.timing import run_rounds, seconds_per_call
@@ -88,7 +88,7 @@ def run(plan: Plan, command: str) -> tuple[Run, bool]:
         refcheck.Mismatch: a peer's results are wrong.
         UserError: the number of threads cannot be set, or a package is missing.
     """
-    tqdm = require("tqdm").tqdm
+    tqdm = require("tqdm", "bench").tqdm
     set_threads(plan)
     result = Run(command, machine.describe(), machine.load_average(), 0.0, [])
     total = len(plan.cases) * len(plan.modes) * plan.rounds

@@ -15,8 +15,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 import tfrnn_ops.v1 as ours
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.bench import machine
-from tfrnn_ops.bench.errors import UserError
 from tfrnn_ops.bench.refcheck import Mismatch
 from tfrnn_ops.bench.stats import paired_ratio, summarize
 from tfrnn_ops.bench.timing import run_rounds, seconds_per_call

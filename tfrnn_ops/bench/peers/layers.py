@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 import tfrnn_ops
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.bench.cases import Case, Tensors
-from tfrnn_ops.bench.errors import UserError
 from tfrnn_ops.bench.peers.base import GRADIENTS, Peer
 
 _CLASSES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Callable
 
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.examples.char_rnn import compare, generate, train
 from tfrnn_ops.examples.char_rnn.corpus import LIBRARY_CHARACTERS, VALIDATION_CHARACTERS
-from tfrnn_ops.examples.char_rnn.errors import UserError
 from tfrnn_ops.examples.char_rnn.model import CELLS, LIBRARIES
 from tfrnn_ops.examples.char_rnn.schedule import LEARNING_RATES
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tfrnn_ops.examples.char_rnn.errors import UserError
+from tfrnn_ops._programs import UserError
 
 FORMAT = "tfrnn_ops char_rnn 1"
 

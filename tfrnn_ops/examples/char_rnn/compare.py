@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrnn_ops.examples.char_rnn.errors import UserError, require
+from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.examples.char_rnn.report import plot_losses
 from tfrnn_ops.examples.char_rnn.train import describe, prepare
 from tfrnn_ops.examples.char_rnn.trainer import Trainer
@@ -49,7 +49,7 @@ def train_both(trainers: dict[str, Trainer], steps: int) -> dict[str, Record]:
 def run(args: argparse.Namespace) -> int:
     """Compares, prints the result; returns the exit status."""
     if args.plot:
-        require("matplotlib.figure")
+        require("matplotlib.figure", "examples")
     for option in (args.csv, args.plot):
         if option and not Path(option).parent.is_dir():
             raise UserError(f"{option}: found no folder {Path(option).parent} to write it to")

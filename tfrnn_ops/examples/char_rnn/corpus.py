@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfrnn_ops.examples.char_rnn.errors import UserError
+from tfrnn_ops._programs import UserError
 
 UNKNOWN = "\ufffd"
 LIBRARY_CHARACTERS = 3_000_000

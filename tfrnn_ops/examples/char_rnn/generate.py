@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.examples.char_rnn import checkpoint as checkpoints
 from tfrnn_ops.examples.char_rnn.corpus import Vocabulary
-from tfrnn_ops.examples.char_rnn.errors import UserError
 from tfrnn_ops.examples.char_rnn.model import Architecture, CharModel, State
 
 PIECE = 32  # characters written at once

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops.examples.char_rnn.errors import UserError, require
+from tfrnn_ops._programs import UserError, require
 
 BAR = "{percentage:3.0f}%|{bar:20}| {elapsed}<{remaining}{postfix}"
 
@@ -27,7 +27,7 @@ class Progress:
     """
 
     def __init__(self, done: float) -> None:
-        tqdm = require("tqdm").tqdm
+        tqdm = require("tqdm", "examples").tqdm
         # A log file gets a line now and then, a terminal a living bar.
         interval = 0.2 if sys.stderr.isatty() else 10
         self._bar = tqdm(total=1.0, initial=done, bar_format=BAR, mininterval=interval)
@@ -70,7 +70,7 @@ class EventLog:
 
 def plot_losses(path: Path, curves: dict[str, list[Any]], title: str, xlabel: str = "step") -> None:
     """Draws curves of `[x, loss in nats]` points, with bits on the right, into a PNG file."""
-    figure = require("matplotlib.figure").Figure(figsize=(8, 5), layout="constrained")
+    figure = require("matplotlib.figure", "examples").Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(title=title, xlabel=xlabel, ylabel="loss (nats per character)")
     for label, points in curves.items():
         if points:

@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.examples.char_rnn import corpus
-from tfrnn_ops.examples.char_rnn.errors import UserError, require
 from tfrnn_ops.examples.char_rnn.model import Architecture, CharModel
 from tfrnn_ops.examples.char_rnn.report import EventLog, Progress, bits, plot_losses
 from tfrnn_ops.examples.char_rnn.schedule import Limits
@@ -48,7 +48,10 @@ def prepare(
 
 def run(args: argparse.Namespace) -> int:
     """Trains; returns the exit status, 130 after Ctrl-C."""
-    require("tqdm"), require("matplotlib.figure")  # miss them now, not after the work
+    (
+        require("tqdm", "examples"),
+        require("matplotlib.figure", "examples"),
+    )  # miss them now, not after the work
     trainer = prepare(args, args.library, args.validation_characters)
     limits = Limits(args.minutes, args.epochs, args.max_steps)
     folder = Path(args.out)

@@ -19,9 +19,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfrnn_ops._programs import UserError
 from tfrnn_ops.examples.char_rnn import checkpoint as checkpoints
 from tfrnn_ops.examples.char_rnn.corpus import Streams
-from tfrnn_ops.examples.char_rnn.errors import UserError
 from tfrnn_ops.examples.char_rnn.model import CharModel, State, mean_loss
 from tfrnn_ops.examples.char_rnn.schedule import learning_rate
 

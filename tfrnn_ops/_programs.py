@@ -1,4 +1,4 @@
-"""What the program says when its user, not its code, made the mistake."""
+"""What the programs in this package share: errors that are their user's, optional dependencies."""
 
 import importlib
 from types import ModuleType
@@ -8,8 +8,12 @@ class UserError(Exception):
     """A mistake in the arguments or files given; shown as one line, exit status 2."""
 
 
-def require(module: str) -> ModuleType:
-    """Imports an optional dependency of the benchmark.
+def require(module: str, group: str) -> ModuleType:
+    """Imports an optional dependency.
+
+    Args:
+        module: its name, maybe with dots.
+        group: the group of optional dependencies that installs it.
 
     Raises:
         UserError: it is not installed; the message says how to install it.
@@ -19,5 +23,5 @@ def require(module: str) -> ModuleType:
     except ImportError as error:
         package = module.partition(".")[0]
         raise UserError(
-            f"{package} is not installed; the benchmark needs it: pip install 'tfrnn_ops[bench]'"
+            f"{package} is not installed; this program needs it: pip install 'tfrnn_ops[{group}]'"
         ) from error
