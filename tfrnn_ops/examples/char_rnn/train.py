@@ -48,10 +48,8 @@ def prepare(
 
 def run(args: argparse.Namespace) -> int:
     """Trains; returns the exit status, 130 after Ctrl-C."""
-    (
-        require("tqdm", "examples"),
-        require("matplotlib.figure", "examples"),
-    )  # miss them now, not after the work
+    for dependency in ("tqdm", "matplotlib.figure"):
+        require(dependency, "examples")  # miss it now, not after the work
     trainer = prepare(args, args.library, args.validation_characters)
     limits = Limits(args.minutes, args.epochs, args.max_steps)
     folder = Path(args.out)
