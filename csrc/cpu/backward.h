@@ -73,13 +73,12 @@ class BackwardWorker {
         width_(args.shape.units),
         padded_(L::Padded(width_)),
         columns_(L::PaddedColumns(width_)),
-        tiles_(share.Of(L::Tiles(width_))),
-        units_{tiles_.begin * L::kColumns, Min(tiles_.end * L::kColumns, width_)},
-        blocks_{units_.begin / L::kBlock, CeilDiv(units_.end, L::kBlock)},
         saved_(static_cast<const A*>(args.reserve_space)),
         states_(saved_ == nullptr ? nullptr : saved_ + L::PanelElements(args.shape)),
         dsums_(static_cast<A*>(args.dgates)),
-        first_row_(share.member * args.shape.batch) {}
+        first_row_(share.member * args.shape.batch) {
+    TakeUnits();
+  }
 
   void Run() {
     const Range batch = share_.batch;
@@ -103,6 +102,12 @@ class BackwardWorker {
       if (Space::Repeats(a_)) {
         for (Index i = 0; i < count; ++i) ClearRepeated(active[i] - &RowOf(0));
       }
+      if (share_.Broken()) {  // what the others have done lies in memory that all share
+        share_.Meet();
+        if (share_.member > 0) return;
+        share_ = share_.Whole();
+        TakeUnits();
+      }
     }
     for (Index b = batch.begin; b < batch.end; ++b) {
       for (int s = 0; s < Cell::kStates; ++s) {
@@ -113,6 +118,11 @@ class BackwardWorker {
   }
 
  private:
+  void TakeUnits() {
+    tiles_ = share_.Of(L::Tiles(width_));
+    units_ = {tiles_.begin * L::kColumns, Min(tiles_.end * L::kColumns, width_)};
+    blocks_ = {units_.begin / L::kBlock, CeilDiv(units_.end, L::kBlock)};
+  }
   BackwardRow<A>& RowOf(Index b) const { return space_.rows[first_row_ + b]; }
   Index Count() const { return units_.end - units_.begin; }
   static void Clear(A* row, Index begin, Index end) {
@@ -183,10 +193,10 @@ class BackwardWorker {
   const BackwardArgs<T>& a_;
   const Space& space_;
   const BackwardWeights<A>& weights_;
-  const Share share_;
+  Share share_;
   const Rows at_;
   const Index width_, padded_, columns_;
-  const Range tiles_, units_, blocks_;
+  Range tiles_{0, 0}, units_{0, 0}, blocks_{0, 0};
   const A* const saved_;
   const A* const states_;
   A* const dsums_;

@@ -97,14 +97,14 @@ class ForwardWorker {
         space_(space),
         weights_(weights),
         share_(share),
-        blocks_(share.Of(L::Blocks(args.shape.units))),
-        units_{blocks_.begin * L::kBlock, Min(blocks_.end * L::kBlock, args.shape.units)},
         at_(args.shape, args.options),
         padded_(L::Padded(args.shape.units)),
         panels_(static_cast<A*>(args.reserve_space)),
         states_(panels_ == nullptr ? nullptr : panels_ + L::PanelElements(args.shape)),
         rows_(space.rows + share.member * args.shape.batch),
-        active_(space.active + share.member * args.shape.batch + share.batch.begin) {}
+        active_(space.active + share.member * args.shape.batch + share.batch.begin) {
+    TakeUnits();
+  }
 
   void Run() {
     const Range batch = share_.batch;
@@ -133,11 +133,21 @@ class ForwardWorker {
       }
       for (Index i = 0; i < count; ++i) Advance(t, active_[i]);
       share_.Meet();
+      if (share_.Broken()) {  // what the others have done lies in memory that all share
+        if (share_.member > 0) return;
+        share_ = share_.Whole();
+        TakeUnits();
+      }
     }
     for (Index b = batch.begin; b < batch.end; ++b) End(b);
   }
 
  private:
+  void TakeUnits() {
+    blocks_ = share_.Of(L::Blocks(a_.shape.units));
+    units_ = {blocks_.begin * L::kBlock, Min(blocks_.end * L::kBlock, a_.shape.units)};
+  }
+
   template <Inputs kInputs>
   void Step(Index count) {
     if constexpr (kInputs == Inputs::kDropped) {
@@ -284,8 +294,8 @@ class ForwardWorker {
   const ForwardArgs<T>& a_;
   const ForwardSpace<CellT, T>& space_;
   const ForwardWeights<A>& weights_;
-  const Share share_;
-  const Range blocks_, units_;
+  Share share_;
+  Range blocks_{0, 0}, units_{0, 0};
   const Rows at_;
   const Index padded_;
   A* const panels_;

@@ -37,10 +37,18 @@ struct Share {
   int member = 0, members = 1;
   Team* team = nullptr;
 
-  constexpr Range Of(Index parts) const { return PartOf(parts, member, members); }
+  Range Of(Index parts) const { return PartOf(parts, member, members); }
   // Returns when every member of the team has come here.
   void Meet() const {
     if (members > 1) team->Wait(member, members);
+  }
+  // Whether the team has broken up: member 0 has to do the work of all, the others are done.
+  bool Broken() const { return members > 1 && team->Broken(member); }
+  // The share of member 0 after that.
+  Share Whole() const {
+    Share whole;
+    whole.batch = batch;
+    return whole;
   }
 };
 
@@ -48,6 +56,11 @@ struct Share {
 template <typename Body>
 void ForShares(const Pool& pool, const Split& split, const RnnShape& shape, double work,
                const Body& body) {
+  if (split.members > 1 && !Team::Welcome()) {
+    Share share;
+    share.batch = {0, shape.batch};
+    return body(share);
+  }
   if (split.members > 1) {
     Team team;
     ForTeam(pool, split.members, PatienceFor(work), [&](int member, int members) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "csrc/cpu/pool.h"
+#include "csrc/cpu/team.h"
 #include "tensorflow/core/lib/core/threadpool.h"
 
 namespace tfrnn {
@@ -56,7 +57,7 @@ class Gathering {
     do {
       if (inside == kClosed || inside == most_) return;
     } while (!inside_.compare_exchange_weak(inside, inside + 1));
-    while (members_.load(std::memory_order_acquire) == 0) std::this_thread::yield();
+    while (members_.load(std::memory_order_acquire) == 0) cpu::Pause();  // until the door closes
     member_(argument_, inside, members_.load());
     finished_.fetch_add(1, std::memory_order_release);
   }
@@ -64,7 +65,7 @@ class Gathering {
   void Lead(int patience) {
     using Clock = std::chrono::steady_clock;
     const auto deadline = Clock::now() + std::chrono::microseconds(patience);
-    while (inside_.load() < most_ && Clock::now() < deadline) std::this_thread::yield();
+    while (inside_.load() < most_ && Clock::now() < deadline) cpu::Pause();
     const int members = inside_.exchange(kClosed);
     members_.store(members, std::memory_order_release);
     member_(argument_, 0, members);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -29,6 +30,33 @@ TEST(Team, NobodyRunsAhead) {
     for (std::thread& thread : threads) thread.join();
     for (const int count : mistakes) EXPECT_EQ(count, 0) << members << " members";
   }
+}
+
+// One member is late on purpose until member 0 has had enough; all learn it at the same Wait.
+TEST(Team, BreaksUpWhenAMemberIsLate) {
+  constexpr int kMembers = 3;
+  int broke_at[kMembers] = {};
+  {
+    Team team;
+    std::vector<std::thread> threads;
+    for (int member = 0; member < kMembers; ++member) {
+      threads.emplace_back([&, member] {
+        for (int round = 1; round <= 50; ++round) {
+          if (member == 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          team.Wait(member, kMembers);
+          if (team.Broken(member)) {
+            broke_at[member] = round;
+            return;
+          }
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  EXPECT_GT(broke_at[0], 0);
+  EXPECT_EQ(broke_at[1], broke_at[0]);
+  EXPECT_EQ(broke_at[2], broke_at[0]);
+  EXPECT_FALSE(Team::Welcome()) << "right after a team has broken up";
 }
 
 TEST(Team, PatienceGrowsWithTheWork) {
