@@ -10,9 +10,11 @@ WHEEL_CUDA_ARCHS ?= 75-real 80-real 86-real 89-real 90a-real 100-real 120
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 BUILD := build/make
-# One file for every finished stage; another TENSORFLOW is another environment.
-ENVIRONMENT := $(VENV)/.with-$(shell printf '%s' '$(TENSORFLOW)' | tr -c '0-9a-z.-' '_')
-BUILT := $(BUILD)/.built
+# One file for every finished stage. Another TENSORFLOW is another environment, and the tree holds
+# the libraries for one environment at a time.
+TF_NAME := $(shell printf '%s' '$(TENSORFLOW)' | tr -c '0-9a-z.-' '_')
+ENVIRONMENT := $(VENV)/.with-$(TF_NAME)
+BUILT := $(BUILD)/.built-$(subst /,_,$(VENV))-$(TF_NAME)
 DEV := $(VENV)/.dev
 SOURCES := CMakeLists.txt pyproject.toml setup.py tools/build_backend.py \
            $(shell find cmake csrc cuda tests/cpp -type f)
@@ -41,6 +43,7 @@ build: $(BUILT) ## tfrnn_ops, editable, in the environment
 $(BUILT): $(ENVIRONMENT) $(SOURCES)
 	TFRNN_BUILD_DIR=$(BUILD) TFRNN_CMAKE_ARGS="-DTFRNN_TESTS=AUTO $$TFRNN_CMAKE_ARGS" \
 	  $(PIP) install --verbose --no-build-isolation --editable '.[examples,test]'
+	@rm -f $(BUILD)/.built-*
 	@touch $@
 
 demo: export TF_CPP_MIN_LOG_LEVEL := 2
@@ -53,7 +56,7 @@ test: cpp-test ## every test
 	$(BIN)/python -m pytest
 
 cpp-test: build ## the C++ tests
-	@if [ -e $(BUILD)/tests/cpp/CTestTestfile.cmake ]; then \
+	@if ls $(BUILD)/tests/cpp/*_test >/dev/null 2>&1; then \
 	  $(BIN)/ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --parallel 2; \
 	else \
 	  echo "NOT RUN: the C++ tests; GoogleTest was not found when $(BUILD) was configured."; \
@@ -63,7 +66,7 @@ cpp-test: build ## the C++ tests
 check-symbols: build ## what the built libraries export and refer to
 	$(BIN)/python tools/check_symbols.py --build $(BUILD)
 
-$(DEV): $(BUILT)
+$(DEV): pyproject.toml | $(BUILT)
 	TFRNN_BUILD_DIR=$(BUILD) TFRNN_CMAKE_ARGS="-DTFRNN_TESTS=AUTO $$TFRNN_CMAKE_ARGS" \
 	  $(PIP) install --no-build-isolation --editable '.[dev]'
 	@touch $@

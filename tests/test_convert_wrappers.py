@@ -1,8 +1,11 @@
 """`convert` inside wrappers."""
 
+import keras
 import pytest
+import tensorflow as tf
 from cells import CASES, every_cell
 from test_convert import INPUTS, KERAS, check, parts
+from tolerance import assert_close
 
 import tfrnn_ops
 
@@ -26,6 +29,42 @@ def test_bidirectional_of_two_kinds():
     converted = check(layer)
     assert isinstance(converted.forward_layer, tfrnn_ops.LSTM)
     assert isinstance(converted.backward_layer, tfrnn_ops.GRU)
+
+
+def test_what_keras_cannot_copy_is_in_both_models():
+    normalization = KERAS.Normalization()
+    normalization.adapt(5 + 3 * tf.random.normal(INPUTS.shape))
+    doubled = KERAS.Lambda(lambda x: 2 * x)
+    model = keras.Sequential([keras.Input(INPUTS.shape[1:]), normalization, doubled, KERAS.LSTM(4)])
+    want = model(INPUTS)
+    converted = tfrnn_ops.convert(model)
+    assert_close(converted(INPUTS), want)
+    assert converted.layers[:2] == [normalization, doubled]
+
+    words = KERAS.TextVectorization(output_sequence_length=5)
+    words.adapt(["a few words", "a few more"])
+    text = tf.constant(["few more words", "words"])
+    model = keras.Sequential([words, KERAS.Embedding(9, 3, mask_zero=True), KERAS.GRU(4)])
+    want = model(text)
+    assert_close(tfrnn_ops.convert(model)(text), want)
+
+
+def test_layers_with_cells_of_their_own_kind():
+    layer = KERAS.ConvLSTM1D(2, 2)
+    inputs = tf.random.normal([2, 4, 7, 3])
+    want = layer(inputs)
+    assert_close(tfrnn_ops.convert(layer)(inputs), want)
+
+
+def test_a_shared_cell_is_refused():
+    cell, x = KERAS.LSTMCell(3), keras.Input([None, 3])
+    model = keras.Model(x, [KERAS.RNN(cell, name="one")(x), KERAS.RNN(cell, name="two")(x)])
+    with pytest.raises(ValueError, match="'one' and 'two' share the cell"):
+        tfrnn_ops.convert(model)
+
+
+def test_an_empty_model():
+    assert not tfrnn_ops.convert(keras.Sequential()).layers
 
 
 @every_cell

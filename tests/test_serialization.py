@@ -132,3 +132,18 @@ def test_configuration(case):
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
     assert keras.saving.get_registered_name(type(layer)) == f"tfrnn_ops>{case.layer_name}"
+
+
+def test_an_export_of_the_reference_path_needs_no_library(tmp_path):
+    original = keras.Sequential([keras.Input([None, 3]), tfrnn_ops.LSTM(4)])
+    np.save(tmp_path / "inputs.npy", INPUTS)
+    np.save(tmp_path / "outputs.npy", original(INPUTS))
+    with tfrnn_ops.use_reference():
+        original.export(tmp_path / "exported", verbose=False)
+    script = """
+    import numpy as np, tensorflow as tf
+    got = tf.saved_model.load("exported").serve(np.load("inputs.npy"))
+    np.testing.assert_allclose(got, np.load("outputs.npy"), atol=1e-6)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=300)

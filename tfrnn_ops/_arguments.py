@@ -95,16 +95,34 @@ def as_mask(mask: Any, sequence_length: Any, inputs: Any, time_major: bool) -> A
     _check_shape("sequence_length", sequence_length, (shape[batch_axis],), "[batch]")
     time = tf.shape(inputs, out_type=tf.int64)[time_axis]
     lengths = tf.cast(sequence_length, tf.int64)
-    fits = tf.Assert(
-        tf.reduce_all((lengths >= 0) & (lengths <= time)),
-        ["sequence_length must lie between 0 and the number of steps,", time, "; found", lengths],
-        summarize=16,
+    batch = tf.shape(inputs, out_type=tf.int64)[batch_axis]
+    one_each = _require(
+        tf.reduce_all(tf.equal(tf.shape(lengths, out_type=tf.int64), [batch])),
+        "sequence_length must have shape [batch]; batch and its shape:",
+        batch,
+        tf.shape(lengths),
     )
-    with tf.control_dependencies([] if fits is None else [fits]):
+    fits = _require(
+        tf.reduce_all((lengths >= 0) & (lengths <= time)),
+        "sequence_length must lie between 0 and the number of steps; steps and lengths:",
+        time,
+        lengths,
+    )
+    with tf.control_dependencies([*one_each, *fits]):
         within = tf.sequence_mask(lengths, time)
     if time_major:
         within = tf.transpose(within)
     return within if mask is None else mask & within
+
+
+def _require(condition: Any, message: str, *values: Any) -> list[Any]:
+    """Checks now in eager mode; in a graph returns what has to run before what depends on it."""
+    if not tf.executing_eagerly():
+        return [tf.Assert(condition, [message, *values], summarize=16)]
+    if not condition:
+        shown = ", ".join(str(value.numpy().tolist()) for value in values)
+        raise tf.errors.InvalidArgumentError(None, None, f"{message} {shown}")
+    return []
 
 
 def _as_tensor(name: str, value: Any, dtype: Any) -> Any:

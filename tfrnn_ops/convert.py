@@ -30,6 +30,9 @@ def convert(model: Any) -> Any:
     and those of the dropout generators. It carries no optimizer state and is to be compiled
     again. A layer with `use_cudnn=True` becomes one that runs the kernels of this package.
 
+    Layers that learn by `adapt`, such as `Normalization` and `TextVectorization`, and `Lambda`
+    layers are in both models: Keras cannot copy what they have learned, or their code.
+
     Subclasses of Keras's layers may compute something else, so they stay what they are, with a
     warning that names them.
 
@@ -44,10 +47,11 @@ def convert(model: Any) -> Any:
     Raises:
         TypeError: `model` is a subclassed model, or no model or layer at all.
         ValueError: Keras cannot make a layer from its own configuration, such as one with a
-            lambda for an activation.
+            lambda for an activation; or several `RNN` layers share a cell.
     """
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model is a {type(model).__name__}; expected a Keras model or layer")
+    _refuse_shared_cells(model)
     copies: dict[int, tuple[Any, Any]] = {}  # by the id of the first, so that what is shared stays
 
     def copy(layer: Any) -> Any:
@@ -65,6 +69,8 @@ def convert(model: Any) -> Any:
 def _copy(layer: Any, copy_inner: Callable[[Any], Any]) -> Any:
     """A copy but for the variables: ours in place of Keras's, at any depth."""
     if isinstance(layer, keras.Sequential):
+        if not layer.layers:
+            return keras.Sequential(name=layer.name)
         return keras.models.clone_model(layer, clone_function=copy_inner)
     if isinstance(layer, keras.Model):
         if not hasattr(layer, "inputs"):
@@ -80,12 +86,29 @@ def _copy(layer: Any, copy_inner: Callable[[Any], Any]) -> Any:
         if isinstance(part, _THEIRS) and type(part) not in _THEIRS:
             _report_subclass(part)
     if not any(type(part) in _THEIRS for part in parts):
+        if hasattr(layer, "adapt") or isinstance(layer, keras.layers.Lambda):
+            return layer
         return type(layer).from_config(layer.get_config())
     return keras.saving.deserialize_keras_object(
         _replace(keras.saving.serialize_keras_object(layer)),
         custom_objects=_custom_objects(parts),
         safe_mode=False,  # what is deserialized is a live object, not a file
     )
+
+
+def _refuse_shared_cells(model: Any) -> None:
+    """A configuration does not show that two layers hold the same cell: the copy would untie it."""
+    holders: dict[int, Any] = {}
+    for part in {id(part): part for part in model._flatten_layers()}.values():
+        if not isinstance(part, keras.layers.RNN):
+            continue
+        for cell in getattr(part.cell, "cells", [part.cell]):
+            other = holders.setdefault(id(cell), part)
+            if other is not part:
+                raise ValueError(
+                    f"layers {other.name!r} and {part.name!r} share the cell {cell.name!r}; "
+                    "expected every RNN layer to have a cell of its own, or one shared layer"
+                )
 
 
 def _input_like(tensor: Any) -> Any:
@@ -149,15 +172,17 @@ def _as_ours(config: dict[str, Any], name: str, layer_config: dict[str, Any]) ->
 
 def _copy_variables(layer: Any, new_layer: Any) -> None:
     """Copies the variables, and what Keras's configuration leaves out."""
+    if new_layer is layer:
+        return
     if layer.built and not new_layer.built:
         new_layer.build_from_config(layer.get_build_config())
     for variable, new_variable in zip(layer.variables, new_layer.variables, strict=True):
         new_variable.assign(variable)
     parts = zip(layer._flatten_layers(), new_layer._flatten_layers(), strict=True)
     for part, new_part in parts:
-        if hasattr(part, "dropout_mask_count"):
-            new_part.implementation = part.implementation
-            new_part.dropout_mask_count = part.dropout_mask_count
+        for name in ("implementation", "dropout_mask_count"):
+            if hasattr(part, name):
+                setattr(new_part, name, getattr(part, name))
         if isinstance(part, keras.layers.RNN) and part.states is not None:
             states = tf.nest.flatten(part.states), tf.nest.flatten(new_part.states)
             for variable, new_variable in zip(*states, strict=True):

@@ -85,8 +85,10 @@ def load(path: Path) -> Checkpoint:
     except OSError as error:
         raise UserError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        # Of a file that is no archive at all NumPy says that it may be unpickled: bad advice.
+        why = f" ({error})" if zipfile.is_zipfile(path) else ""
         raise UserError(
-            f"{path} is not a checkpoint of this program ({error}); "
+            f"{path} is not a checkpoint of this program{why}; "
             "expected a file written by the train command"
         ) from error
 
