@@ -142,7 +142,8 @@ def test_an_export_of_the_reference_path_needs_no_library(tmp_path):
         original.export(tmp_path / "exported", verbose=False)
     script = """
     import numpy as np, tensorflow as tf
-    got = tf.saved_model.load("exported").serve(np.load("inputs.npy"))
+    loaded = tf.saved_model.load("exported")
+    got = loaded.serve(np.load("inputs.npy"))
     np.testing.assert_allclose(got, np.load("outputs.npy"), atol=1e-6)
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]
