@@ -91,7 +91,7 @@ class RnnOp : public OpKernel {
 
   // TensorFlow's intra-op threads, or none for work too small to share.
   cpu::Pool PoolFor(OpKernelContext* ctx, const RnnShape& shape) const {
-    constexpr double kWorthSharing = 1e5;  // multiply-adds: about as long as waking a thread
+    constexpr double kWorthSharing = 2e6;  // multiply-adds: less is over before a thread wakes up
     const double work = static_cast<double>(shape.time) * shape.batch * shape.units *
                         (shape.input + shape.units) * cell_.counts.gates;
     const auto* workers = ctx->device()->tensorflow_cpu_worker_threads();
