@@ -1,9 +1,8 @@
 # Settings for every target: language standard, warnings, compiler cache, sanitizers.
 
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 10
-   OR CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 12)
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 10)
   message(FATAL_ERROR "The C++ compiler is ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}; "
-                      "expected GCC 10 or newer, or Clang 12 or newer. Set CXX to another one.")
+                      "expected GCC 10 or newer. Set CXX to another one.")
 endif()
 
 if(NOT CMAKE_BUILD_TYPE)

@@ -14,8 +14,8 @@ template <typename T>
 struct Kernels {
   // Bytes of ForwardArgs::reserve_space, also of BackwardArgs::dgates.
   std::size_t (*reserve_bytes)(const RnnShape& shape);
-  // Bytes of workspace a call needs; pointers in args other than reserve_space, mask and dbias
-  // are not looked at.
+  // Bytes of workspace a call needs. Of the pointers in args only whether the optional ones
+  // (reserve_space, mask, dropout) are there is looked at.
   std::size_t (*forward_workspace)(const ForwardArgs<T>& args, const Pool& pool);
   std::size_t (*backward_workspace)(const BackwardArgs<T>& args, const Pool& pool);
   std::size_t (*input_gradient_workspace)(const InputGradientArgs<T>& args, const Pool& pool);
