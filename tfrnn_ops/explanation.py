@@ -100,7 +100,7 @@ def explain(layer: Any, inputs: Any = None, *, training: bool = False) -> Explan
     decision = decide(request)
     sizes = _sizes(layer, inputs)
     dtype = layer.compute_dtype
-    op = request.cell.fused.op
+    op = request.cell.fused.op if request.cell.fused else ""
     devices = _tensorflow.devices_with_kernel(op)
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     notes = []

@@ -6,11 +6,32 @@ import keras
 
 from tfrnn_ops import _cells
 from tfrnn_ops.layers.cell import RecurrentCell
-from tfrnn_ops.layers.recurrent import RecurrentLayer
+from tfrnn_ops.layers.recurrent import OwnCell, RecurrentLayer
 
 
 @keras.saving.register_keras_serializable(package="tfrnn_ops")
-class GRU(RecurrentLayer, keras.layers.GRU):
+class GRUCell(RecurrentCell, keras.layers.GRUCell):
+    """`keras.layers.GRUCell` on the fused op: one step of a `GRU`, whose equations it has.
+
+    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
+    sequence runs much faster in `GRU`, which takes all of its steps in one op.
+
+    Args:
+        units: the width of the output and of the state.
+        *args: in Keras's order, or by name, every other argument of `keras.layers.GRUCell`.
+        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: `[batch, features]`.
+        states: `[batch, units]`, in a list or not.
+        training: whether dropout is in force.
+    """
+
+    kind = _cells.GRU
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class GRU(RecurrentLayer, keras.layers.GRU, OwnCell):
     """`keras.layers.GRU` on the fused op: the same arguments, defaults, weights and numbers.
 
     With `W, U` the columns of `kernel` and `recurrent_kernel` for one gate, and `b, d` its input
@@ -54,24 +75,4 @@ class GRU(RecurrentLayer, keras.layers.GRU):
     """
 
     kind = _cells.GRU
-
-
-@keras.saving.register_keras_serializable(package="tfrnn_ops")
-class GRUCell(RecurrentCell, keras.layers.GRUCell):
-    """`keras.layers.GRUCell` on the fused op: one step of a `GRU`, whose equations it has.
-
-    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
-    sequence runs much faster in `GRU`, which takes all of its steps in one op.
-
-    Args:
-        units: the width of the output and of the state.
-        *args: in Keras's order, or by name, every other argument of `keras.layers.GRUCell`.
-        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
-
-    Call arguments:
-        inputs: `[batch, features]`.
-        states: `[batch, units]`, in a list or not.
-        training: whether dropout is in force.
-    """
-
-    kind = _cells.GRU
+    cell_class = GRUCell

@@ -6,11 +6,32 @@ import keras
 
 from tfrnn_ops import _cells
 from tfrnn_ops.layers.cell import RecurrentCell
-from tfrnn_ops.layers.recurrent import RecurrentLayer
+from tfrnn_ops.layers.recurrent import OwnCell, RecurrentLayer
 
 
 @keras.saving.register_keras_serializable(package="tfrnn_ops")
-class LSTM(RecurrentLayer, keras.layers.LSTM):
+class LSTMCell(RecurrentCell, keras.layers.LSTMCell):
+    """`keras.layers.LSTMCell` on the fused op: one step of an `LSTM`, whose equations it has.
+
+    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
+    sequence runs much faster in `LSTM`, which takes all of its steps in one op.
+
+    Args:
+        units: the width of the output and of the states.
+        *args: in Keras's order, or by name, every other argument of `keras.layers.LSTMCell`.
+        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: `[batch, features]`.
+        states: `[h, c]`, two `[batch, units]` tensors.
+        training: whether dropout is in force.
+    """
+
+    kind = _cells.LSTM
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class LSTM(RecurrentLayer, keras.layers.LSTM, OwnCell):
     """`keras.layers.LSTM` on the fused op: the same arguments, defaults, weights and numbers.
 
     With `i, f, g, o = split(x[t] kernel + h[t-1] recurrent_kernel + bias)`:
@@ -50,24 +71,4 @@ class LSTM(RecurrentLayer, keras.layers.LSTM):
     """
 
     kind = _cells.LSTM
-
-
-@keras.saving.register_keras_serializable(package="tfrnn_ops")
-class LSTMCell(RecurrentCell, keras.layers.LSTMCell):
-    """`keras.layers.LSTMCell` on the fused op: one step of an `LSTM`, whose equations it has.
-
-    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
-    sequence runs much faster in `LSTM`, which takes all of its steps in one op.
-
-    Args:
-        units: the width of the output and of the states.
-        *args: in Keras's order, or by name, every other argument of `keras.layers.LSTMCell`.
-        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
-
-    Call arguments:
-        inputs: `[batch, features]`.
-        states: `[h, c]`, two `[batch, units]` tensors.
-        training: whether dropout is in force.
-    """
-
-    kind = _cells.LSTM
+    cell_class = LSTMCell

@@ -8,11 +8,37 @@ import keras
 
 from tfrnn_ops import _cells
 from tfrnn_ops.layers.cell import RecurrentCell
-from tfrnn_ops.layers.recurrent import RecurrentLayer
+from tfrnn_ops.layers.recurrent import OwnCell, RecurrentLayer
 
 
 @keras.saving.register_keras_serializable(package="tfrnn_ops")
-class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN):
+class SimpleRNNCell(RecurrentCell, keras.layers.SimpleRNNCell):
+    """`keras.layers.SimpleRNNCell` on the fused op: one step of a `SimpleRNN`.
+
+    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
+    sequence runs much faster in `SimpleRNN`, which takes all of its steps in one op.
+
+    Args:
+        units: the width of the output and of the state.
+        *args: in Keras's order, or by name, every other argument of
+            `keras.layers.SimpleRNNCell`.
+        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        sequence: `[batch, features]`.
+        states: `[batch, units]`, in a list or not.
+        training: whether dropout is in force.
+    """
+
+    kind = _cells.SIMPLE_RNN
+
+    def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
+        """Runs one step; the same as for the other cells, but for the name Keras has chosen."""
+        return super().call(sequence, states, training=training)
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN, OwnCell):
     """`keras.layers.SimpleRNN` on the fused op: the same arguments, defaults, weights and numbers.
 
         h[t] = tanh(x[t] kernel + h[t-1] recurrent_kernel + bias)
@@ -47,29 +73,4 @@ class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN):
     """
 
     kind = _cells.SIMPLE_RNN
-
-
-@keras.saving.register_keras_serializable(package="tfrnn_ops")
-class SimpleRNNCell(RecurrentCell, keras.layers.SimpleRNNCell):
-    """`keras.layers.SimpleRNNCell` on the fused op: one step of a `SimpleRNN`.
-
-    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
-    sequence runs much faster in `SimpleRNN`, which takes all of its steps in one op.
-
-    Args:
-        units: the width of the output and of the state.
-        *args: in Keras's order, or by name, every other argument of
-            `keras.layers.SimpleRNNCell`.
-        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
-
-    Call arguments:
-        sequence: `[batch, features]`.
-        states: `[batch, units]`, in a list or not.
-        training: whether dropout is in force.
-    """
-
-    kind = _cells.SIMPLE_RNN
-
-    def call(self, sequence: Any, states: Any, training: Any = False) -> tuple[Any, Any]:
-        """Runs one step; the same as for the other cells, but for the name Keras has chosen."""
-        return super().call(sequence, states, training=training)
+    cell_class = SimpleRNNCell
