@@ -106,3 +106,19 @@ SIMPLE_RNN = Cell(
     fused=fused.simple_rnn,
     full_dropout=True,
 )
+IND_RNN = Cell(
+    "ind_rnn",
+    1,
+    ("h",),
+    reference.ind_rnn,
+    options={
+        "activation": ("relu",),
+        "recurrent_dropout": False,
+        "zoneout": False,
+        "layer_norm": False,
+        "recompute": False,
+    },
+    layer_norm_width=1,
+    diagonal=True,
+    full_dropout=True,
+)

@@ -13,7 +13,7 @@ from tfrnn_ops.layers import CELLS, LAYERS
 from tfrnn_ops.layers.base import Recurrent
 
 _OURS = {c.__name__: c for c in (*LAYERS, *CELLS)}
-_THEIRS = tuple(getattr(keras.layers, name) for name in _OURS)
+_THEIRS = tuple(getattr(keras.layers, name) for name in _OURS if hasattr(keras.layers, name))
 _PACKAGE = keras.saving.get_registered_name(LAYERS[0]).split(">")[0]
 _LAYER_OF_CELL = {f"{_PACKAGE}>{c.__name__}Cell": c.__name__ for c in LAYERS}
 

@@ -53,8 +53,8 @@ def simple_rnn(
         activation: a callable, the name of a Keras activation, or None for the identity. What
             the fused op does not compute takes the reference path, and warns.
         recurrent_dropout: the rate at which elements of `h[t-1]` are dropped in the product with
-            the recurrent kernel, anew at every step and the same for all gates; what is kept is
-            scaled by `1 / (1 - rate)`. In force in training only.
+            the recurrent kernel, anew at every step; what is kept is scaled by `1 / (1 - rate)`.
+            In force in training only.
         zoneout: how often a unit of `h` keeps its previous value: in training at random, otherwise
             the two are mixed in that proportion (Krueger et al., arXiv:1606.01305).
         training: whether dropout and zoneout draw.

@@ -9,10 +9,22 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from tfrnn_ops.layers.gru import GRU, GRUCell
+from tfrnn_ops.layers.ind_rnn import IndRNN, IndRNNCell
 from tfrnn_ops.layers.lstm import LSTM, LSTMCell
 from tfrnn_ops.layers.simple_rnn import SimpleRNN, SimpleRNNCell
 
-LAYERS = (LSTM, GRU, SimpleRNN)
-CELLS = (LSTMCell, GRUCell, SimpleRNNCell)
+LAYERS = (LSTM, GRU, SimpleRNN, IndRNN)
+CELLS = (LSTMCell, GRUCell, SimpleRNNCell, IndRNNCell)
 
-__all__ = ["CELLS", "GRU", "LAYERS", "LSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]
+__all__ = [
+    "CELLS",
+    "GRU",
+    "LAYERS",
+    "LSTM",
+    "GRUCell",
+    "IndRNN",
+    "IndRNNCell",
+    "LSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+]

@@ -74,10 +74,10 @@ def _weights(cell: Any, request: Request) -> Weights:
     tensors = {n: None if v is None else as_tensor(v, dtype) for n, v in tensors.items()}
     if cell.layer_norm_gain is not None:
         rows = (as_tensor(v, dtype) for v in (cell.layer_norm_gain, cell.layer_norm_offset))
-        tensors["layer_norm"] = tf.stack(list(rows))
+        tensors["layer_norm"] = tf.stack([tf.convert_to_tensor(row) for row in rows])
     if request.training and request.drop_connect:
         tensors["recurrent_kernel"] = tf.nn.experimental.stateless_dropout(
-            tensors["recurrent_kernel"],
+            tf.convert_to_tensor(tensors["recurrent_kernel"]),
             request.drop_connect,
             cell.seed_generator.next(),
             rng_alg="philox",
