@@ -19,12 +19,14 @@ from tfrnn_ops.functional import gru, ind_rnn, lstm, simple_rnn
 from tfrnn_ops.layers import (
     GRU,
     LSTM,
+    Bidirectional,
     GRUCell,
     IndRNN,
     IndRNNCell,
     LSTMCell,
     SimpleRNN,
     SimpleRNNCell,
+    StackedRNN,
 )
 from tfrnn_ops.path import ReferencePathWarning, use_reference
 from tfrnn_ops.state import LSTMState
@@ -32,6 +34,7 @@ from tfrnn_ops.state import LSTMState
 __all__ = [
     "GRU",
     "LSTM",
+    "Bidirectional",
     "Explanation",
     "GRUCell",
     "IndRNN",
@@ -41,6 +44,7 @@ __all__ = [
     "ReferencePathWarning",
     "SimpleRNN",
     "SimpleRNNCell",
+    "StackedRNN",
     "convert",
     "explain",
     "gru",

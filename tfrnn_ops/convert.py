@@ -9,12 +9,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfrnn_ops import layers
 from tfrnn_ops.layers import CELLS, LAYERS
 from tfrnn_ops.layers.base import Recurrent
 
 _OURS = {c.__name__: c for c in (*LAYERS, *CELLS)}
 _THEIRS = tuple(getattr(keras.layers, name) for name in _OURS if hasattr(keras.layers, name))
 _PACKAGE = keras.saving.get_registered_name(LAYERS[0]).split(">")[0]
+_OUR_LAYERS = {f"{_PACKAGE}>{c.__name__}" for c in LAYERS}
 _LAYER_OF_CELL = {f"{_PACKAGE}>{c.__name__}Cell": c.__name__ for c in LAYERS}
 
 
@@ -150,6 +152,10 @@ def _replace(config: Any) -> Any:
         return config
     if config["class_name"] in _OURS:
         return _as_ours(config, config["class_name"], config["config"])
+    if config["class_name"] == "Bidirectional":
+        inner = [config["config"].get(name) for name in ("layer", "backward_layer")]
+        if all(part is None or part["registered_name"] in _OUR_LAYERS for part in inner):
+            return _as_ours(config, "Bidirectional", config["config"])
     if config["class_name"] == "RNN":
         layer_config = dict(config["config"])
         cell = layer_config.pop("cell")
@@ -163,7 +169,7 @@ def _replace(config: Any) -> Any:
 def _as_ours(config: dict[str, Any], name: str, layer_config: dict[str, Any]) -> dict[str, Any]:
     return {
         **config,
-        "module": _OURS[name].__module__,
+        "module": getattr(layers, name).__module__,
         "class_name": name,
         "registered_name": f"{_PACKAGE}>{name}",
         "config": layer_config,
