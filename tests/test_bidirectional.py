@@ -23,7 +23,9 @@ def inputs():
 def pair(case, merge_mode="concat", **options):
     """Keras's and ours, built, with the same random weights."""
     layers = [
-        module.Bidirectional(case.layer(UNITS, inner, **options), merge_mode=merge_mode)
+        module.Bidirectional(
+            case.layer(UNITS, inner, name="inner", **options), merge_mode=merge_mode
+        )
         for module, inner in ((keras.layers, keras.layers), (tfrnn_ops, tfrnn_ops))
     ]
     for layer in layers:

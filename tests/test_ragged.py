@@ -89,7 +89,7 @@ def test_gradients_and_training():
     with tf.GradientTape() as tape:
         tape.watch(x.flat_values)
         loss = tf.reduce_sum(layer(x).flat_values ** 2)
-    gradient = tape.gradient(loss, x.flat_values)
+    gradient = tf.convert_to_tensor(tape.gradient(loss, x.flat_values))
     assert np.all(np.abs(gradient).max(axis=1) > 0)
 
     inputs = keras.Input([None, FEATURES], ragged=True)
