@@ -110,8 +110,8 @@ def random_tensors(case, batch, time, features, units, dtype="float64", use_bias
 def call(function, case, tensors, **kwargs):
     """Calls a public function; the states go in and out as a flat list."""
     states = tensors.states if case.states > 1 else tensors.states[0]
-    outputs, final = function(tensors.inputs, states, *tensors.weights, **case.options, **kwargs)
-    return [outputs, *tf.nest.flatten(final)]
+    results = function(tensors.inputs, states, *tensors.weights, **case.options, **kwargs)
+    return tf.nest.flatten(results)
 
 
 def keras_call(case, tensors, mask=None, **kwargs):

@@ -87,8 +87,8 @@ def execute(
             states,
             *own_weights,
             mask,
-            input_dropout=_per_gate(cell, input_dropout_mask),
-            recurrent_dropout=_per_gate(cell, recurrent_dropout_mask),
+            input_dropout_mask=_per_gate(cell, input_dropout_mask),
+            recurrent_dropout_mask=_per_gate(cell, recurrent_dropout_mask),
             keep_reserve=keep_reserve,
             **keywords,
         )

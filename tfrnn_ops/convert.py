@@ -21,12 +21,13 @@ _LAYER_OF_CELL = {f"{_PACKAGE}>{c.__name__}Cell": c.__name__ for c in LAYERS}
 
 
 def convert(model: Any) -> Any:
-    """Copies a Keras model with its LSTM, GRU and SimpleRNN layers replaced by ours.
+    """Copies a Keras model with its LSTM, GRU, SimpleRNN and Bidirectional layers replaced by ours.
 
     Layers and cells are found wherever Keras's configuration shows them: in models inside the
     model, in `Bidirectional`, `TimeDistributed`, `RNN`, `StackedRNNCells` and wrappers of one's
-    own. An `RNN` around one such cell becomes a whole layer, which is much faster. Shared layers
-    stay shared, layers of this package are copied as they are, names stay.
+    own. An `RNN` around one such cell becomes a whole layer, which is much faster; a
+    `Bidirectional` around two such layers becomes ours, which takes lengths and ragged tensors.
+    Shared layers stay shared, layers of this package are copied as they are, names stay.
 
     The copy has its own variables, equal to the model's: weights, the states of stateful layers
     and those of the dropout generators. It carries no optimizer state and is to be compiled

@@ -39,8 +39,8 @@ class FusedOp:
         bias: Any,
         mask: Any,
         *,
-        input_dropout: Any = None,
-        recurrent_dropout: Any = None,
+        input_dropout_mask: Any = None,
+        recurrent_dropout_mask: Any = None,
         zero_output_for_mask: bool,
         keep_reserve: bool,
         **attributes: bool,
@@ -54,9 +54,9 @@ class FusedOp:
             recurrent_kernel: `[units, gates * units]`.
             bias: the cell's bias, or None.
             mask: boolean, the first two axes of `inputs`; or None.
-            input_dropout: `[gates, batch, features]`, factors of the inputs in the product with
-                each gate's weights, the same at every step; or None. It has no gradient.
-            recurrent_dropout: `[gates, batch, units]`, likewise for the recurrent operand.
+            input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product
+                with each gate's weights, the same at every step; or None. It has no gradient.
+            recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand.
             zero_output_for_mask: whether masked steps put out zeros, not the previous output.
             keep_reserve: whether to keep what the gradient needs. Without it a gradient is still
                 right, but runs the forward op a second time.
@@ -73,8 +73,8 @@ class FusedOp:
             recurrent_kernel,
             absent if bias is None else bias,
             tf.zeros([0], tf.bool) if mask is None else mask,
-            absent if input_dropout is None else input_dropout,
-            absent if recurrent_dropout is None else recurrent_dropout,
+            absent if input_dropout_mask is None else input_dropout_mask,
+            absent if recurrent_dropout_mask is None else recurrent_dropout_mask,
             zero_output_for_mask=zero_output_for_mask,
             keep_reserve=keep_reserve,
             **attributes,
