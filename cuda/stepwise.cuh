@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(kTile* kTile)
   prev[0] = h[at];
 #pragma unroll
   for (int i = 1; i < Cell::kStates; ++i) prev[i] = a.final[i][at];
-  Cell::Forward(sums, prev, next, saved);
+  Cell::Forward(Standard<T>(), sums, prev, next, saved);
   next_h[at] = *output = next[0];
 #pragma unroll
   for (int i = 1; i < Cell::kStates; ++i) a.final[i][at] = next[i];

@@ -14,7 +14,7 @@ CUDA = r"(cuda\w*|cooperative_groups(/.+)?|mma|crt/.+)(\.h)?"
 # What a file in each layer may include, by the whole name between the quotes or brackets.
 MAY_INCLUDE = {
     "csrc/cells": (r"csrc/cells/.+", r"cmath|cstdint|limits|type_traits"),
-    "csrc/core": (r"csrc/core/.+", STANDARD),
+    "csrc/core": (r"csrc/core/.+", r"csrc/cells/(activation|cell)\.h", STANDARD),
     "csrc/cpu": (r"csrc/(cells|core|cpu)/.+", STANDARD, INTRINSICS),
     "csrc/bench": (r"csrc/(bench|core|cpu)/.+", STANDARD, INTRINSICS),
     "csrc/ops": (r"csrc/(cells|core|cpu|ops)/.+", r"cuda/.+\.h", STANDARD, TENSORFLOW, CUDA),
