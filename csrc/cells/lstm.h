@@ -45,6 +45,13 @@ struct Lstm {
     return c;
   }
 
+  // The new c again, from what Carry saved.
+  template <typename F>
+  static TFRNN_CELL V CarryOf(const F& fn, const V (&saved)[kSaved], V before) {
+    const V c = fn.GateOf(saved[1]) * before + fn.GateOf(saved[0]) * fn.ActOf(saved[2]);
+    return fn.Clip(c);
+  }
+
   // h, of c or of what c was normalised to.
   template <typename F>
   static TFRNN_CELL V Emit(const F& fn, const V (&saved)[kSaved], V c) {

@@ -50,6 +50,7 @@ struct GateSet {
     List list;
     for (int g = 0; g < Cell::kGates; ++g) {
       if (kPhase >= 0 && Cell::Phase(g) != kPhase) continue;
+      if (kRecurrent && !Cell::kRecurrent) continue;
       list.gate[list.count] = g;
       list.sum[list.count++] = kRecurrent ? Cell::RecurrentSum(g) : Cell::InputSum(g);
     }

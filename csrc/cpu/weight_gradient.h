@@ -5,8 +5,9 @@
 #pragma once
 
 #include "csrc/cpu/dropout.h"
-#include "csrc/cpu/pack.h"
-#include "csrc/cpu/steps.h"
+#include "csrc/cpu/general/projection_gradient.h"
+#include "csrc/cpu/general/random.h"
+#include "csrc/cpu/general/reserve.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -30,16 +31,19 @@ class GradientSegment {
       : a_(a),
         at_(a.shape, a.options),
         shards_(shards),
-        depth_(kFactor == Factor::kInput ? a.shape.input : a.shape.units),
+        depth_(kFactor == Factor::kInput   ? a.shape.input
+               : kFactor == Factor::kState ? a.shape.Hidden()
+                                           : a.shape.units),
         tiles_(CeilDiv(depth_ + 1, kTileRows)),
         shard_rows_(CeilDiv(tiles_, shards) * kTileRows),
         factors_{kFactor == Factor::kInput ? a.input_dropout : a.recurrent_dropout, a.shape.batch,
                  depth_},
         values_(factors_ ? Gates::kCount : 1),
-        dsums_(static_cast<const A*>(a.dgates)),
+        dsums_(Panels(a)),
         result_(arena.Take<A>(L::Blocks(a.shape.units) * (depth_ + 1) * kWidth)),
         packed_(arena.Take<A>(shards * shard_rows_ * kGradientDepth * values_)),
-        stage_(arena.Take<A>(shards * shard_rows_ * kStageRows * values_)) {}
+        stage_(arena.Take<A>(shards * shard_rows_ * kStageRows * values_)),
+        random_(Drops() ? arena.Take<A>(shards * shard_rows_) : nullptr) {}
 
   // Sums up the rows of the result that fall to `shard`.
   void Run(int shard, const Steps& steps) const {
@@ -47,6 +51,12 @@ class GradientSegment {
   }
 
  private:
+  static const A* Panels(const WeightGradientArgs<T>& a) {
+    const GeneralReserve<CellT, A> panels(const_cast<void*>(a.dgates), a.shape, a.options);
+    return kFactor == Factor::kInput ? panels.inputs : panels.recurrents;
+  }
+  bool Drops() const { return kFactor != Factor::kInput && DropsSteps(a_.options); }
+
   // With kValues > 1 the factor has a value of its own for each gate.
   template <int kValues>
   void Sum(int shard, const Steps& steps) const {
@@ -59,7 +69,8 @@ class GradientSegment {
       const Index count = Min(kGradientDepth, steps.count() - first);
       for (Index k = 0; k < count; k += kStageRows) {
         Pack<kValues>(rows, first + k, Min(kStageRows, count - k), steps,
-                      stage_ + shard * shard_rows_ * kStageRows * kValues, packed, k);
+                      stage_ + shard * shard_rows_ * kStageRows * kValues,
+                      random_ + (Drops() ? shard * shard_rows_ : 0), packed, k);
       }
       if (steps.listed() == nullptr) {
         Multiply<kValues, EveryRow<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
@@ -79,9 +90,12 @@ class GradientSegment {
   // packed[tile][step][row][value], from its step `at_step` on.
   template <int kValues>
   TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const Steps& steps, A* stage,
-                           A* packed, Index at_step) const {
+                           A* random, A* packed, Index at_step) const {
     const Index height = rows.end - rows.begin, width = height * kValues;
-    for (Index k = 0; k < count; ++k) Stage(rows, steps[first + k], steps, stage + k * width);
+    for (Index k = 0; k < count; ++k) {
+      Stage(rows, steps[first + k], steps, stage + k * width);
+      if (Drops()) DropStep(rows, steps[first + k], random, stage + k * width);
+    }
     ForTiles(height, [&](Index row, auto tile) {
       constexpr int kCount = decltype(tile)::value * kValues;
       A* to = packed + row * kGradientDepth * kValues + at_step * kCount;
@@ -121,6 +135,15 @@ class GradientSegment {
     }
     if (rows.end > depth_) {
       for (int g = 0; g < values_; ++g) to[(depth_ - rows.begin) * values_ + g] = A(1);
+    }
+  }
+
+  // Times the factors that the step has drawn.
+  void DropStep(Range rows, Index step, A* factors, A* to) const {
+    const Range columns{rows.begin, Min(rows.end, depth_)};
+    StepDropoutRow(a_.options, step, depth_, columns, factors);
+    for (Index m = 0; m < columns.end - columns.begin; ++m) {
+      for (int g = 0; g < values_; ++g) to[m * values_ + g] *= factors[m];
     }
   }
 
@@ -186,9 +209,10 @@ class GradientSegment {
   A* const result_;
   A* const packed_;
   A* const stage_;
+  A* const random_;  // [shards, shard rows], with step dropout only
 };
 
-// In the place of the second phase's segment of a cell with one phase.
+// In the place of a segment that a cell lacks.
 struct NoSegment {
   template <typename Args>
   NoSegment(const Args&, int, Arena&) {}
@@ -206,12 +230,13 @@ struct SegmentIf<false, Segment> {
 template <template <typename> class CellT, typename T>
 struct WeightGradientSpace {
   using Cell = typename Layout<CellT, ComputeType<T>>::Cell;
+  using State = GradientSegment<CellT, T, Factor::kState, GateSet<Cell, 0, true>>;
   using Operand = GradientSegment<CellT, T, Factor::kOperand, GateSet<Cell, 1, true>>;
 
   int shards;
   Steps steps;
   GradientSegment<CellT, T, Factor::kInput, GateSet<Cell, -1, false>> input;
-  GradientSegment<CellT, T, Factor::kState, GateSet<Cell, 0, true>> state;
+  typename SegmentIf<Cell::kRecurrent, State>::type state;
   typename SegmentIf<Cell::kPhases == 2, Operand>::type operand;
 
   WeightGradientSpace(const WeightGradientArgs<T>& a, const Pool& pool, Arena& arena)
@@ -232,6 +257,7 @@ void WeightGradient(const WeightGradientArgs<T>& a, const Pool& pool) {
     space.input.Run(i, space.steps);
     space.state.Run(i, space.steps);
     space.operand.Run(i, space.steps);
+    if (a.dprojection != nullptr) ProjectionGradient<CellT, T>(a, space.steps, i, space.shards);
   });
 }
 

@@ -1,8 +1,10 @@
-// Registers the CPU kernels of a cell's four ops for every dtype.
+// Declares a cell's four ops (see signature.h) and registers their CPU kernels for every dtype.
 #pragma once
 
 #include "csrc/ops/forward_op.h"
 #include "csrc/ops/gradient_ops.h"
+#include "csrc/ops/shapes.h"
+#include "csrc/ops/signature.h"
 
 namespace tfrnn {
 

@@ -155,7 +155,8 @@ class Layer {
     }
     x_ = std::move(x), initial_ = std::move(initial), mask_ = std::move(mask);
     outputs_ = Array<T>(RowsShape(shape_.units));
-    reserve_ = std::make_unique<Buffer>(keep_reserve ? cell_.kernels->reserve_bytes(shape_) : 0);
+    reserve_ =
+        std::make_unique<Buffer>(keep_reserve ? cell_.kernels->reserve_bytes(shape_, options_) : 0);
 
     ForwardArgs<T> args;
     args.shape = shape_, args.options = options_;
@@ -179,7 +180,7 @@ class Layer {
 
   // Gradients of the last Forward, once: it consumes what was kept.
   py::dict Backward(Array<T> doutputs, std::vector<Array<T>> dfinal) {
-    if (!reserve_ || reserve_->bytes() != cell_.kernels->reserve_bytes(shape_)) {
+    if (!reserve_ || reserve_->bytes() != cell_.kernels->reserve_bytes(shape_, options_)) {
       throw std::runtime_error("backward needs a forward with keep_reserve=True before it");
     }
     CheckShape("doutputs", doutputs, RowsShape(shape_.units));
