@@ -6,7 +6,8 @@ what a layer runs where the fused op does not cover an option.
 """
 
 from tfrnn_ops.reference.gru import gru
+from tfrnn_ops.reference.ind_rnn import ind_rnn
 from tfrnn_ops.reference.lstm import lstm
 from tfrnn_ops.reference.simple_rnn import simple_rnn
 
-__all__ = ["gru", "lstm", "simple_rnn"]
+__all__ = ["gru", "ind_rnn", "lstm", "simple_rnn"]

@@ -6,13 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops.reference.common import (
-    State,
-    activation_function,
-    gate_products,
-    gate_states,
-    run,
-)
+from tfrnn_ops.reference.common import activation_function, normalise, product, size, split_norm
+from tfrnn_ops.reference.loop import State, Step, Weights, run
+from tfrnn_ops.reference.noise import Noise
 
 
 def gru(
@@ -32,6 +28,13 @@ def gru(
     recurrent_activation: Any = "sigmoid",
     input_dropout_mask: Any = None,
     recurrent_dropout_mask: Any = None,
+    recurrent_dropout: float = 0.0,
+    zoneout: float = 0.0,
+    training: bool = False,
+    seed: Any = None,
+    layer_norm: Any = None,
+    layer_norm_epsilon: float = 1e-3,
+    recompute: int | None = None,
 ) -> tuple[Any, Any]:
     """Runs a GRU layer in plain TensorFlow ops.
 
@@ -44,13 +47,16 @@ def gru(
         candidate = activation(x[t] Wh + bh + (r * h[t-1]) Uh)          otherwise, where d = 0
         h[t] = z * h[t-1] + (1 - z) * candidate
 
+    With `layer_norm` each row of `x[t] W` is normalised as a whole, and of `h[t-1] U` too; unless
+    `reset_after`, the columns of both gates as one, those of the candidate as another.
+
     Source: Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014): its
     first version, arXiv:1406.1078v1, resets after the product, its third before it; gates in
     Keras's order.
 
     Args:
         inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`. Any
-            floating dtype, which all tensors but the mask share.
+            floating dtype, which all tensors but masks and seed share.
         initial_state: `[batch, units]`, or a sequence of one such tensor.
         kernel: `[features, 3 * units]`.
         recurrent_kernel: `[units, 3 * units]`.
@@ -70,53 +76,98 @@ def gru(
         recurrent_dropout_mask: a factor of `h[t-1]`: `[batch, units]`, wherever it stands, as in
             Keras 3.5; or a list of three, for the products of z, r and the candidate only, as
             in later Keras.
+        recurrent_dropout: the share of `h[t-1]` to drop anew at every step, in its product with the
+            recurrent kernel only; the rest is scaled up to keep the mean. Needs `training`. It
+            may act together with a mask.
+        zoneout: the probability that an element of `h` stays what it was a step before. Without
+            `training`, every element becomes what it is on average.
+        training: whether to draw for dropout and zoneout.
+        seed: integers `[2]`; needed when something is drawn.
+        layer_norm: `[2, 6 * units]`, the gains and the offsets by which the products of the inputs
+            (the first half) and of `h[t-1]` are normalised before biases are added; None for none.
+        layer_norm_epsilon: added to the variances.
+        recompute: for the gradient, keep the states of one step in so many only, and compute the
+            others again. An `activation` of one's own may then use variables, but no other
+            outside tensors that are to have a gradient. None to keep everything.
 
     Returns:
         `(outputs, final_state)`: `h` at every step, laid out as `inputs` with `units` for
         `features`, and the last `h`.
 
     Raises:
-        ValueError: `unroll` with an unknown number of steps, or shapes that do not fit.
+        ValueError: `unroll` with an unknown number of steps, a rate that is not in [0, 1), a seed
+            that is missing, or shapes that do not fit.
         tf.errors.InvalidArgumentError: shapes that do not fit, found only when running.
     """
     act, recurrent_act = map(activation_function, (activation, recurrent_activation))
-    input_bias, recurrent_bias = bias, None
+    noise = Noise(recurrent_dropout, [zoneout], training, seed)
+    units = size(recurrent_kernel, 0)
+    input_norm, gate_norm, *candidate_norm = split_norm(
+        layer_norm, units, 3, *([3] if reset_after else [2, 1])
+    )
+    recurrent_bias = None
     if reset_after and bias is not None:
-        input_bias, recurrent_bias = tf.unstack(bias, num=2)
-    *gate_kernels, candidate_kernel = tf.split(recurrent_kernel, 3, axis=1)
-    gate_kernel = tf.concat(gate_kernels, axis=1)
+        bias, recurrent_bias = tf.unstack(bias, num=2)
 
-    def step(x: Any, states: State) -> State:
-        (h,) = states
-        x_z, x_r, x_candidate = tf.split(x, 3, axis=1)
-        h_z, h_r, h_candidate = gate_states(h, 3, recurrent_dropout_mask)
-        if not isinstance(recurrent_dropout_mask, (list, tuple)):
-            h = h_z
-        if reset_after:
-            products = gate_products([h_z, h_r, h_candidate], recurrent_kernel)
-            if recurrent_bias is not None:
-                biases = tf.split(recurrent_bias, 3)
-                products = [p + b for p, b in zip(products, biases, strict=True)]
-            z, r = recurrent_act(x_z + products[0]), recurrent_act(x_r + products[1])
-            recurrent = r * products[2]
-        else:
-            products = gate_products([h_z, h_r], gate_kernel)
-            z, r = recurrent_act(x_z + products[0]), recurrent_act(x_r + products[1])
-            recurrent = tf.matmul(r * h_candidate, candidate_kernel)
-        return (z * h + (1 - z) * act(x_candidate + recurrent),)
+    def cell(w: Weights) -> Step:
+        kernel, masks = w["recurrent_kernel"], w.get("recurrent_dropout")
+        dropped_everywhere = masks is not None and not isinstance(masks, (list, tuple))
+        if not reset_after:
+            gate_kernel, candidate_kernel = tf.split(kernel, [2 * units, units], axis=1)
+            gate_masks, candidate_mask = masks, masks
+            if isinstance(masks, (list, tuple)):
+                *gate_masks, candidate_mask = masks
 
-    outputs, (final_state,) = run(
-        step,
+        def after(h: Any, x: Any) -> tuple[Any, Any]:
+            """The gate z and the candidate; the product of `h` is reset."""
+            share = normalise(product(h, kernel, 3, masks), w.get("gate_norm"), layer_norm_epsilon)
+            if "recurrent_bias" in w:
+                share += w["recurrent_bias"]
+            h_z, h_r, h_candidate = tf.split(share, 3, axis=1)
+            x_z, x_r, x_candidate = tf.split(x, 3, axis=1)
+            r = recurrent_act(x_r + h_r)
+            return recurrent_act(x_z + h_z), act(x_candidate + r * h_candidate)
+
+        def before(h: Any, x: Any) -> tuple[Any, Any]:
+            """The same; `h` is reset before its product."""
+            share = product(h, gate_kernel, 2, gate_masks)
+            share = normalise(share, w.get("gate_norm"), layer_norm_epsilon)
+            x_gates, x_candidate = tf.split(x, [2 * units, units], axis=1)
+            z, r = tf.split(recurrent_act(x_gates + share), 2, axis=1)
+            share = product(r * h, candidate_kernel, 1, candidate_mask)
+            share = normalise(share, w.get("candidate_norm"), layer_norm_epsilon)
+            return z, act(x_candidate + share)
+
+        def step(t: Any, x: Any, states: State) -> State:
+            (h,) = states
+            z, candidate = (after if reset_after else before)(noise.drop(t, h), x)
+            carried = h * masks if dropped_everywhere else h
+            return noise.zone_out(t, [z * carried + (1 - z) * candidate], states)
+
+        return step
+
+    (outputs,), (final_state,) = run(
+        cell,
         inputs,
         initial_state,
-        kernel,
-        input_bias,
+        {
+            "kernel": kernel,
+            "recurrent_kernel": recurrent_kernel,
+            "bias": bias,
+            "recurrent_bias": recurrent_bias,
+            "input_dropout": input_dropout_mask,
+            "recurrent_dropout": recurrent_dropout_mask,
+            "input_norm": input_norm,
+            "gate_norm": gate_norm,
+            "candidate_norm": candidate_norm[0] if candidate_norm else None,
+        },
         gates=3,
+        layer_norm_epsilon=layer_norm_epsilon,
         mask=mask,
         time_major=time_major,
         go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
         unroll=unroll,
-        input_dropout_mask=input_dropout_mask,
+        recompute=recompute,
     )
     return outputs, final_state

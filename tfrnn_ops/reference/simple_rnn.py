@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfrnn_ops.reference.common import (
-    State,
-    activation_function,
-    gate_products,
-    gate_states,
-    run,
-)
+from tfrnn_ops.reference.common import activation_function, normalise, product, size, split_norm
+from tfrnn_ops.reference.loop import State, Step, Weights, run
+from tfrnn_ops.reference.noise import Noise
 
 
 def simple_rnn(
@@ -28,6 +24,13 @@ def simple_rnn(
     activation: Any = "tanh",
     input_dropout_mask: Any = None,
     recurrent_dropout_mask: Any = None,
+    recurrent_dropout: float = 0.0,
+    zoneout: float = 0.0,
+    training: bool = False,
+    seed: Any = None,
+    layer_norm: Any = None,
+    layer_norm_epsilon: float = 1e-3,
+    recompute: int | None = None,
 ) -> tuple[Any, Any]:
     """Runs a fully connected recurrent layer in plain TensorFlow ops.
 
@@ -37,7 +40,7 @@ def simple_rnn(
 
     Args:
         inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`. Any
-            floating dtype, which all tensors but the mask share.
+            floating dtype, which all tensors but masks and seed share.
         initial_state: `[batch, units]`, or a sequence of one such tensor.
         kernel: `[features, units]`.
         recurrent_kernel: `[units, units]`.
@@ -52,34 +55,62 @@ def simple_rnn(
         input_dropout_mask: a factor of the inputs at every step, `[batch, features]`, or a list
             of one.
         recurrent_dropout_mask: the same for `h`, `[batch, units]`.
+        recurrent_dropout: the share of `h[t-1]` to drop anew at every step, in its product with the
+            recurrent kernel only; the rest is scaled up to keep the mean. Needs `training`. It
+            may act together with a mask.
+        zoneout: the probability that an element of `h` stays what it was a step before. Without
+            `training`, every element becomes what it is on average.
+        training: whether to draw for dropout and zoneout.
+        seed: integers `[2]`; needed when something is drawn.
+        layer_norm: `[2, 2 * units]`, the gains and the offsets by which both products are
+            normalised before they are added up; None for none.
+        layer_norm_epsilon: added to the variances.
+        recompute: for the gradient, keep the states of one step in so many only, and compute the
+            others again. An `activation` of one's own may then use variables, but no other
+            outside tensors that are to have a gradient. None to keep everything.
 
     Returns:
         `(outputs, final_state)`: `h` at every step, laid out as `inputs` with `units` for
         `features`, and the last `h`.
 
     Raises:
-        ValueError: `unroll` with an unknown number of steps, or shapes that do not fit.
+        ValueError: `unroll` with an unknown number of steps, a rate that is not in [0, 1), a seed
+            that is missing, or shapes that do not fit.
         tf.errors.InvalidArgumentError: shapes that do not fit, found only when running.
     """
     act = activation_function(activation)
+    noise = Noise(recurrent_dropout, [zoneout], training, seed)
+    input_norm, recurrent_norm = split_norm(layer_norm, size(recurrent_kernel, 0), 1, 1)
 
-    def step(x: Any, states: State) -> State:
-        gates = gate_states(states[0], 1, recurrent_dropout_mask)
-        (product,) = gate_products(gates, recurrent_kernel)
-        return (act(x + product),)
+    def cell(w: Weights) -> Step:
+        def step(t: Any, x: Any, states: State) -> State:
+            (h,) = states
+            r = product(noise.drop(t, h), w["recurrent_kernel"], 1, w.get("recurrent_dropout"))
+            r = normalise(r, w.get("recurrent_norm"), layer_norm_epsilon)
+            return noise.zone_out(t, [act(x + r)], states)
 
-    outputs, (final_state,) = run(
-        step,
+        return step
+
+    (outputs,), (final_state,) = run(
+        cell,
         inputs,
         initial_state,
-        kernel,
-        bias,
+        {
+            "kernel": kernel,
+            "recurrent_kernel": recurrent_kernel,
+            "bias": bias,
+            "input_dropout": input_dropout_mask,
+            "recurrent_dropout": recurrent_dropout_mask,
+            "input_norm": input_norm,
+            "recurrent_norm": recurrent_norm,
+        },
         gates=1,
+        layer_norm_epsilon=layer_norm_epsilon,
         mask=mask,
         time_major=time_major,
         go_backwards=go_backwards,
         zero_output_for_mask=zero_output_for_mask,
         unroll=unroll,
-        input_dropout_mask=input_dropout_mask,
+        recompute=recompute,
     )
     return outputs, final_state
