@@ -76,7 +76,7 @@ def execute(
             bias,
             mask,
             input_dropout=_per_gate(cell, input_dropout_mask),
-            recurrent_dropout=_per_gate(cell, recurrent_dropout_mask),
+            recurrent_dropout_mask=_per_gate(cell, recurrent_dropout_mask),
             keep_reserve=keep_reserve,
             **layout,
             **attributes,

@@ -174,13 +174,13 @@ class GeneralBackwardWorker {
     row.saved_stride = stride_;
     row.dsums = to_.inputs + row.step * L::kRow;
     row.dsums_stride = stride_;
+    DropPrevious(row);
     if (Norms()) {
       Recompute(row);
       row.dsums = row.dsums_buffer;
       row.dsums_stride = L::kRow;
       if constexpr (Cell::kEmits) UndoEmit(row, dh);
     }
-    DropPrevious(row);
     ForUnits([&](Index block, Index at, Index unit) {
       V saved[Cell::kSaved], dsums[Cell::kSums], prev[Cell::kStates], next[Cell::kStates];
       V dnext[Cell::kStates], dprev[Cell::kStates];
@@ -250,7 +250,7 @@ class GeneralBackwardWorker {
     ForUnits([&](Index block, Index at, Index unit) {
       V sums[Cell::kSums], prev[Cell::kStates], next[Cell::kStates], saved[Cell::kSaved];
       LoadSums<CellT, T>(p_, inputs, recurrents, stride_, block, at, sums);
-      prev[0] = s_.projection > 0 ? V{} : LoadVec(row.h + unit);
+      prev[0] = s_.projection > 0 ? V{} : LoadVec(row.operand + unit);
       if constexpr (Cell::kStates > 1) prev[1] = LoadVec(row.state + unit);
       const auto fn = p_.At(unit);
       if constexpr (Cell::kPhases == 2) Cell::Prepare(fn, sums, prev, saved);
@@ -330,11 +330,7 @@ class GeneralBackwardWorker {
       }
       ForUnits([&](Index block, Index at, Index unit) {
         V saved[Cell::kSaved], dsums[Cell::kSums], prev[Cell::kStates], dprev[Cell::kStates];
-        // Without normalisation the row already holds gradients but for the sum of r.
-        const Row& from = row;
-        for (int k = 0; k < Cell::kSaved; ++k) {
-          saved[k] = LoadVec(from.saved + block * from.saved_stride + k * L::kBlock + at);
-        }
+        LoadSaved(row, block, at, saved);
         for (int k = 0; k < Cell::kSums; ++k) {
           dsums[k] = LoadVec(row.dsums + block * row.dsums_stride + k * L::kBlock + at);
         }
