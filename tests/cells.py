@@ -22,6 +22,7 @@ class Case:
     states: int
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     bias_rows: int | None = None
+    diagonal: bool = False
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -39,6 +40,7 @@ class Case:
         return getattr(module, f"{self.layer_name}Cell")(units, **self.options, **kwargs)
 
 
+IND_RNN = Case("ind_rnn", "IndRNN", 1, 1, diagonal=True)
 CASES = [
     Case("lstm", "LSTM", 4, 2),
     Case("gru", "GRU", 3, 1, {"reset_after": True}, 2),
@@ -46,12 +48,18 @@ CASES = [
     Case("simple_rnn", "SimpleRNN", 1, 1),
 ]
 LSTM, GRU, GRU_RESET_BEFORE, SIMPLE_RNN = CASES
+_NAMES = ["lstm", "gru", "gru_reset_before", "simple_rnn", "ind_rnn"]
+EVERY_CELL = dict(zip(_NAMES, [*CASES, IND_RNN], strict=True))
 
 
 def every_cell(test):
     """Runs a test for every cell, as its argument `case`."""
-    names = ["lstm", "gru", "gru_reset_before", "simple_rnn"]
-    return pytest.mark.parametrize("case", CASES, ids=names)(test)
+    return pytest.mark.parametrize("case", CASES, ids=list(EVERY_CELL)[:-1])(test)
+
+
+def every_cell_and_ind_rnn(test):
+    """Runs a test for every cell, those that Keras lacks among them."""
+    return pytest.mark.parametrize("case", EVERY_CELL.values(), ids=EVERY_CELL)(test)
 
 
 draws_a_mask_for_every_gate = pytest.mark.skipif(
@@ -90,7 +98,7 @@ def random_tensors(case, batch, time, features, units, dtype="float64", use_bias
     width = case.gates * units
     weights = [
         normal(features, width, scale=features**-0.5),
-        normal(units, width, scale=units**-0.5),
+        normal(units) if case.diagonal else normal(units, width, scale=units**-0.5),
     ]
     if use_bias:
         weights.append(normal(*([case.bias_rows] if case.bias_rows else []), width))
@@ -102,8 +110,8 @@ def random_tensors(case, batch, time, features, units, dtype="float64", use_bias
 def call(function, case, tensors, **kwargs):
     """Calls a public function; the states go in and out as a flat list."""
     states = tensors.states if case.states > 1 else tensors.states[0]
-    outputs, final = function(tensors.inputs, states, *tensors.weights, **case.options, **kwargs)
-    return [outputs, *tf.nest.flatten(final)]
+    results = function(tensors.inputs, states, *tensors.weights, **case.options, **kwargs)
+    return tf.nest.flatten(results)
 
 
 def keras_call(case, tensors, mask=None, **kwargs):

@@ -15,7 +15,9 @@ import tfrnn_ops
 def test_wrappers(case, wrapper):
     inputs = INPUTS if wrapper is KERAS.Bidirectional else INPUTS[:, None]
     converted = check(wrapper(case.layer(4, KERAS)), inputs)
-    assert type(converted) is wrapper
+    assert type(converted) is (
+        tfrnn_ops.Bidirectional if wrapper is KERAS.Bidirectional else wrapper
+    )
     assert type(case.layer(1)) in parts(converted)
     assert not {KERAS.LSTM, KERAS.GRU, KERAS.SimpleRNN} & set(parts(converted))
 
@@ -27,8 +29,31 @@ def test_bidirectional_of_two_kinds():
         merge_mode=None,
     )
     converted = check(layer)
+    assert type(converted) is tfrnn_ops.Bidirectional
     assert isinstance(converted.forward_layer, tfrnn_ops.LSTM)
     assert isinstance(converted.backward_layer, tfrnn_ops.GRU)
+
+
+@pytest.mark.parametrize("merge_mode", ["concat", "ave", None])
+def test_bidirectional_takes_lengths_afterwards(merge_mode):
+    inner = KERAS.GRU(4, return_sequences=True, dropout=0.3, seed=1)
+    converted = check(KERAS.Bidirectional(inner, merge_mode=merge_mode, name="kept"))
+    mask = tf.sequence_mask([2, 5], 5)
+    got, want = converted(INPUTS, sequence_length=[2, 5]), converted(INPUTS, mask=mask)
+    assert_close(tf.nest.flatten(got), tf.nest.flatten(want))
+
+
+def test_bidirectional_of_a_subclass_stays():
+    @keras.saving.register_keras_serializable("test_bidirectional_of_a_subclass")
+    class Mine(keras.layers.LSTM):
+        pass
+
+    layer = KERAS.Bidirectional(Mine(4), backward_layer=KERAS.LSTM(4, go_backwards=True))
+    with pytest.warns(UserWarning, match="Mine is a subclass"):
+        converted = check(layer)
+    assert type(converted) is KERAS.Bidirectional
+    assert type(converted.forward_layer) is Mine
+    assert type(converted.backward_layer) is tfrnn_ops.LSTM
 
 
 def test_what_keras_cannot_copy_is_in_both_models():

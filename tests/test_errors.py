@@ -80,6 +80,56 @@ BAD_ARGUMENTS = {
         {"mask": zeros(4, 3, dtype="bool")},
         r"mask has shape \(4, 3\); expected \[batch, time\] = \(3, 4\)",
     ),
+    "peephole": (
+        {"peephole": zeros(2, 6)},
+        r"peephole has shape \(2, 6\); expected \[3, units\] = \(3, 6\)",
+    ),
+    "projection": (
+        {"projection": zeros(5, 2)},
+        r"recurrent_kernel has shape \(6, 24\); expected \[projection units, 4 \* units\] = \(2, 2",
+    ),
+    "projection rank": (
+        {"projection": zeros(6)},
+        r"projection has shape \(6,\); expected \[units, projection units\]",
+    ),
+    "projected state": (
+        {"projection": zeros(6, 2), "recurrent_kernel": zeros(2, 24)},
+        r"initial_state h has shape \(3, 6\); expected \[batch, projection units\] = \(3, 2\)",
+    ),
+    "layer_norm": (
+        {"layer_norm": zeros(2, 48)},
+        r"layer_norm has shape \(2, 48\); expected \[2, 9 \* units\] = \(2, 54\)",
+    ),
+    "layer_norm dtype": (
+        {"layer_norm": zeros(2, 54, dtype="float64")},
+        "layer_norm has dtype float64; expected float32, as inputs has",
+    ),
+    "no seed": (
+        {"zoneout": 0.1, "cell_zoneout": 0.1, "training": True},
+        r"seed is None; expected integers \[2\], for zoneout and cell_zoneout to draw with",
+    ),
+    "seed shape": (
+        {"recurrent_dropout": 0.1, "training": True, "seed": [1]},
+        r"seed has shape \(1,\); expected \[2\] = \(2\)",
+    ),
+    "seed dtype": (
+        {"recurrent_dropout": 0.1, "training": True, "seed": [1.0, 2.0]},
+        "seed has dtype float32; expected an integer one",
+    ),
+    "rate": (
+        {"recurrent_dropout": 1.0},
+        "recurrent_dropout is 1.0; expected a rate of at least 0 and below 1",
+    ),
+    "cell_clip": ({"cell_clip": -1.0}, "cell_clip is -1.0; expected a number above 0, or None"),
+    "projection_clip": (
+        {"projection_clip": 1.0},
+        r"projection_clip is 1.0, but there is no projection to clip .*; expected None",
+    ),
+    "recompute": (
+        {"recompute": -1},
+        "recompute is -1; expected a number of steps above 0, or None",
+    ),
+    "crelu": ({"activation": "crelu"}, "activation crelu doubles the width of what it is given"),
     "length dtype": (
         {"sequence_length": [1.0, 2.0, 3.0]},
         "sequence_length has dtype float32; expected an integer one",
@@ -92,9 +142,18 @@ BAD_ARGUMENTS = {
 
 
 @pytest.mark.parametrize(("replaced", "message"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
+@pytest.mark.filterwarnings("ignore::tfrnn_ops.ReferencePathWarning")
 def test_bad_arguments(replaced, message):
     with pytest.raises(ValueError, match=message):
         lstm(**replaced)
+
+
+@pytest.mark.filterwarnings("ignore::tfrnn_ops.ReferencePathWarning")
+def test_a_seed_is_needed_only_to_draw():
+    lstm(zoneout=0.1)
+    lstm(recurrent_dropout=0.1)
+    with pytest.raises(TypeError, match="training is 1; expected a bool"):
+        lstm(training=1)
 
 
 @pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])

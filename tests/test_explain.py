@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cells import LSTM, every_cell
+from cells import LSTM, every_cell, every_cell_and_ind_rnn
+from options import options_of
 
 import tfrnn_ops
 
@@ -58,6 +59,66 @@ def test_it_tells_what_happens(case, arguments, training, reasons):
     assert ("While" in types or "StatelessWhile" in types) == (
         "tf.while_loop" in explanation.kernel
     )
+
+
+@every_cell_and_ind_rnn
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.filterwarnings("ignore::tfrnn_ops.ReferencePathWarning")
+def test_it_tells_of_every_option(case, training):
+    for option, arguments in options_of(case).items():
+        layer = case.layer(4, **arguments)
+        explanation = tfrnn_ops.explain(layer, INPUTS, training=training)
+        idle = option == "recurrent_dropout" and not training
+        assert option in explanation.options
+        assert ("not in force" in explanation.options[option]) == idle
+        table = layer.kind.options
+        told = {reason.split(":")[0] for reason in explanation.reasons} - {"cell"}
+        in_force = [*layer.path_request(training).in_force]
+        assert told == {n for n in in_force if not table[n] and layer.kind.fused}
+        layer.build(INPUTS.shape)
+        fused = [t for t in op_types(lambda f=layer: f(INPUTS, training=training)) if "Tfrnn" in t]
+        assert bool(fused) == (explanation.path == "fused")
+
+
+def test_drop_connect_stays_fused():
+    explanation = tfrnn_ops.explain(tfrnn_ops.GRU(4, drop_connect=0.3), training=True)
+    assert explanation.path == "fused"
+    assert (
+        explanation.options["drop_connect"] == "0.3, applied to the recurrent kernel before the op"
+    )
+
+
+def test_an_ind_rnn():
+    explanation = tfrnn_ops.explain(tfrnn_ops.IndRNN(4), INPUTS)
+    if tfrnn_ops.IndRNN.kind.fused is None:
+        assert explanation.reasons == ("cell: there is no fused op for ind_rnn",)
+        assert "tfrnn_ops.reference.ind_rnn" in explanation.kernel
+
+
+def test_both_directions():
+    layer = tfrnn_ops.Bidirectional(
+        tfrnn_ops.LSTM(4, name="one"),
+        backward_layer=tfrnn_ops.LSTM(4, unroll=True, go_backwards=True, name="other"),
+        name="both",
+    )
+    explanation = tfrnn_ops.explain(layer, INPUTS)
+    assert explanation.path == "reference"
+    assert [part.path for part in explanation.parts] == ["fused", "reference"]
+    assert explanation.reasons == ("LSTM 'other': unroll: asks for a Python loop",)
+    text = str(explanation)
+    assert text.startswith("Bidirectional 'both': reference path\n")
+    assert "\n  LSTM 'forward_one': fused path\n    kernel   TfrnnLstm, float32\n" in text
+    assert text.count("because") == 1
+    assert tfrnn_ops.explain(tfrnn_ops.Bidirectional(tfrnn_ops.GRU(2))).path == "fused"
+
+
+def test_a_stack():
+    layer = tfrnn_ops.StackedRNN("gru", 4, 3, bidirectional=True, dropout=0.1)
+    explanation = tfrnn_ops.explain(layer, INPUTS)
+    assert explanation.path == "fused"
+    assert explanation.kernel == "TfrnnGru, float32"
+    assert [part.sizes["features"] for part in explanation.parts] == [3, 8, 8]
+    assert explanation.options["dropout"] == "0.1 between the layers"
 
 
 @every_cell

@@ -1,4 +1,4 @@
-"""Fused LSTM, GRU and SimpleRNN for TensorFlow and Keras 3.
+"""Fused LSTM, GRU and SimpleRNN, with many options, for TensorFlow and Keras 3.
 
 Use the layers in place of their namesakes in `keras.layers`, or convert a whole model:
 
@@ -8,31 +8,47 @@ Use the layers in place of their namesakes in `keras.layers`, or convert a whole
     faster = tfrnn_ops.convert(model)
     print(tfrnn_ops.explain(layer))
 
-`tfrnn_ops.lstm`, `gru` and `simple_rnn` are the same as functions of tensors, and
+`tfrnn_ops.lstm`, `gru`, `simple_rnn` and `ind_rnn` are the same as functions of tensors, and
 `tfrnn_ops.reference` holds slower ones in plain TensorFlow ops.
 """
 
 from tfrnn_ops import reference
 from tfrnn_ops.convert import convert
 from tfrnn_ops.explanation import Explanation, explain
-from tfrnn_ops.functional import gru, lstm, simple_rnn
-from tfrnn_ops.layers import GRU, LSTM, GRUCell, LSTMCell, SimpleRNN, SimpleRNNCell
+from tfrnn_ops.functional import gru, ind_rnn, lstm, simple_rnn
+from tfrnn_ops.layers import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    GRUCell,
+    IndRNN,
+    IndRNNCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNN,
+)
 from tfrnn_ops.path import ReferencePathWarning, use_reference
 from tfrnn_ops.state import LSTMState
 
 __all__ = [
     "GRU",
     "LSTM",
+    "Bidirectional",
     "Explanation",
     "GRUCell",
+    "IndRNN",
+    "IndRNNCell",
     "LSTMCell",
     "LSTMState",
     "ReferencePathWarning",
     "SimpleRNN",
     "SimpleRNNCell",
+    "StackedRNN",
     "convert",
     "explain",
     "gru",
+    "ind_rnn",
     "lstm",
     "reference",
     "simple_rnn",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,43 +25,83 @@ def as_inputs(inputs: Any) -> Any:
     return inputs
 
 
-def as_weights(cell: Cell, inputs: Any, weights: Sequence[Any], **attributes: Any) -> list[Any]:
-    """Checks `kernel`, `recurrent_kernel` and `bias` (or None) against `inputs`."""
-    kernel, recurrent_kernel, bias = weights
-    kernel = _as_tensor("kernel", kernel, inputs.dtype)
-    recurrent_kernel = _as_tensor("recurrent_kernel", recurrent_kernel, inputs.dtype)
-    _check_rank("recurrent_kernel", recurrent_kernel, 2, f"[units, {cell.gates} * units]")
-    units = recurrent_kernel.shape[0] if recurrent_kernel.shape.rank else None
-    width = None if units is None else cell.gates * units
-    columns = "units" if cell.gates == 1 else f"{cell.gates} * units"
-    features = inputs.shape[2] if inputs.shape.rank else None
-    _check_shape("recurrent_kernel", recurrent_kernel, (units, width), f"[units, {columns}]")
-    _check_shape("kernel", kernel, (features, width), f"[features, {columns}]")
-    if bias is not None:
-        bias = _as_tensor("bias", bias, inputs.dtype)
-        biases = cell.biases(**attributes)
-        if biases == 1:
-            _check_shape("bias", bias, (width,), f"[{columns}]")
-        else:
-            _check_shape("bias", bias, (biases, width), f"[{biases}, {columns}]")
-    return [kernel, recurrent_kernel, bias]
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """The weights of a call, with None for those that it is without.
+
+    Attributes:
+        kernel: `[features, gates * units]`.
+        recurrent_kernel: `[outputs, gates * units]`, where `outputs` is the width of `h`: that of
+            the projection, or `units`; `[units]` if the cell is diagonal.
+        bias: `[gates * units]`, or `[biases, gates * units]`.
+        peephole: `[3, units]`, of the gates i, f and o.
+        projection: `[units, outputs]`.
+        layer_norm: `[2, n]`: gains and offsets.
+    """
+
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any = None
+    peephole: Any = None
+    projection: Any = None
+    layer_norm: Any = None
+
+
+def as_weights(cell: Cell, inputs: Any, weights: Weights, reset_after: bool) -> Weights:
+    """Checks the weights against `inputs` and each other."""
+    tensors = {
+        f.name: _as_tensor(f.name, getattr(weights, f.name), inputs.dtype)
+        for f in dataclasses.fields(Weights)
+        if getattr(weights, f.name) is not None
+    }
+    projection, recurrent_kernel = tensors.get("projection"), tensors["recurrent_kernel"]
+    units = _dim(recurrent_kernel, 0)
+    outputs: Dim = units
+    if projection is not None:
+        _check_rank("projection", projection, 2, "[units, projection units]")
+        units, outputs = _dim(projection, 0), _dim(projection, 1)
+    gates, rows = cell.gates, "units" if projection is None else "projection units"
+    width = None if units is None else gates * units
+    columns = "units" if gates == 1 else f"{gates} * units"
+    if cell.diagonal:
+        _check_shape("recurrent_kernel", recurrent_kernel, (units,), "[units]")
+    else:
+        _check_rank("recurrent_kernel", recurrent_kernel, 2, f"[{rows}, {columns}]")
+        _check_shape("recurrent_kernel", recurrent_kernel, (outputs, width), f"[{rows}, {columns}]")
+    _check_shape("kernel", tensors["kernel"], (_dim(inputs, 2), width), f"[features, {columns}]")
+    biases = cell.biases(reset_after)
+    norms = cell.layer_norm_width
+    optional: dict[str, tuple[tuple[Dim, ...], str]] = {
+        "bias": ((width,), f"[{columns}]")
+        if biases == 1
+        else ((biases, width), f"[{biases}, {columns}]"),
+        "peephole": ((3, units), "[3, units]"),
+        "layer_norm": (
+            (2, None if units is None else norms * units),
+            "[2, units]" if norms == 1 else f"[2, {norms} * units]",
+        ),
+    }
+    for name, (sizes, layout) in optional.items():
+        if name in tensors:
+            _check_shape(name, tensors[name], sizes, layout)
+    return Weights(**tensors)
 
 
 def as_states(
-    cell: Cell, initial_state: Any, inputs: Any, recurrent_kernel: Any, time_major: bool
+    cell: Cell, initial_state: Any, inputs: Any, weights: Weights, time_major: bool
 ) -> list[Any]:
     """Checks the initial state, or makes one of zeros if it is None."""
-    batch = inputs.shape[1 if time_major else 0] if inputs.shape.rank else None
-    units = recurrent_kernel.shape[0] if recurrent_kernel.shape.rank else None
+    batch_axis = 1 if time_major else 0
+    batch = _dim(inputs, batch_axis)
+    # Each state is as wide as one axis of a weight: h as what is multiplied by the recurrent
+    # kernel, c as what comes before the projection.
+    wide = [(weights.recurrent_kernel, 0)] * len(cell.states)
+    if weights.projection is not None:
+        wide[1:] = [(weights.projection, 0)] * (len(cell.states) - 1)
     if initial_state is None:
-        zeros = tf.zeros(
-            [
-                tf.shape(inputs)[1 if time_major else 0] if batch is None else batch,
-                tf.shape(recurrent_kernel)[0] if units is None else units,
-            ],
-            inputs.dtype,
-        )
-        return [zeros] * len(cell.states)
+        rows = tf.shape(inputs)[batch_axis] if batch is None else batch
+        widths = [tf.shape(w)[a] if _dim(w, a) is None else _dim(w, a) for w, a in wide]
+        return [tf.zeros([rows, width], inputs.dtype) for width in widths]
     if not isinstance(initial_state, (list, tuple)):
         initial_state = [initial_state]
     if len(initial_state) != len(cell.states):
@@ -69,11 +110,27 @@ def as_states(
             f"{', '.join(cell.states)}"
         )
     states = []
-    for name, state in zip(cell.states, initial_state, strict=True):
+    for name, state, (weight, axis) in zip(cell.states, initial_state, wide, strict=True):
         state = _as_tensor(f"initial_state {name}", state, inputs.dtype)
-        _check_shape(f"initial_state {name}", state, (batch, units), "[batch, units]")
+        projected = name == "h" and weights.projection is not None
+        layout = "[batch, projection units]" if projected else "[batch, units]"
+        _check_shape(f"initial_state {name}", state, (batch, _dim(weight, axis)), layout)
         states.append(state)
     return states
+
+
+def as_seed(seed: Any, drawing: Sequence[str]) -> Any:
+    """Checks the seed of a call in which the options called `drawing` draw random numbers."""
+    if seed is None:
+        raise ValueError(
+            f"seed is None; expected integers [2], for {' and '.join(drawing)} to draw with in "
+            "training"
+        )
+    seed = tf.convert_to_tensor(seed)
+    if not seed.dtype.is_integer:
+        raise ValueError(f"seed has dtype {seed.dtype.name}; expected an integer one")
+    _check_shape("seed", seed, (2,), "[2]")
+    return seed
 
 
 def as_mask(mask: Any, sequence_length: Any, inputs: Any, time_major: bool) -> Any:
@@ -123,6 +180,12 @@ def _require(condition: Any, message: str, *values: Any) -> list[Any]:
         shown = ", ".join(str(value.numpy().tolist()) for value in values)
         raise tf.errors.InvalidArgumentError(None, None, f"{message} {shown}")
     return []
+
+
+def _dim(tensor: Any, axis: int) -> Dim:
+    """The size of an axis; None if it is unknown, or there is no such axis."""
+    shape = tensor.shape
+    return shape[axis] if shape.rank is not None and shape.rank > axis else None
 
 
 def _as_tensor(name: str, value: Any, dtype: Any) -> Any:

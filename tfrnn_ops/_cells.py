@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfrnn_ops import fused, reference
@@ -17,11 +17,13 @@ class Cell:
         name: the public function's name.
         gates: how many times `units` the kernels are wide.
         states: the names of the states; the first is also the output.
-        activations: the activations, by argument name, that the fused op computes.
-        fused: the compiled op.
-        reference: the same in plain TensorFlow ops.
-        attributes: arguments that only this cell has; both of the above take them.
-        biases: how many biases `[gates * units]` there are, by those attributes.
+        reference: the cell in plain TensorFlow ops.
+        options: the options that the cell has, by the name of the functions' argument, each with
+            whether the fused op computes it too; for an activation which ones it computes.
+        layer_norm_width: how many times `units` gains, and offsets, layer normalisation has.
+        fused: the compiled op; None if there is none.
+        biases: how many biases `[gates * units]` there are, by the value of `reset_after`.
+        diagonal: whether the recurrent kernel is a vector `[units]`: no unit sees another.
         full_dropout: whether the Keras layer heeds a dropout rate of 1. SimpleRNN does, LSTM and
             GRU take it for 0.
         carries_h: whether h[t-1] reaches h[t] past the weights too. Where Keras draws one mask of
@@ -31,31 +33,65 @@ class Cell:
     name: str
     gates: int
     states: tuple[str, ...]
-    activations: dict[str, str]
-    fused: fused.common.FusedOp
     reference: Callable[..., Any]
-    attributes: tuple[str, ...] = ()
-    biases: Callable[..., int] = lambda: 1
+    options: Mapping[str, bool | tuple[str, ...]]
+    layer_norm_width: int
+    fused: fused.common.FusedOp | None = None
+    biases: Callable[[bool], int] = lambda reset_after: 1
+    diagonal: bool = False
     full_dropout: bool = False
     carries_h: bool = False
 
     @property
-    def options(self) -> tuple[str, ...]:
-        """The names of the arguments, besides tensors and layout, that define the cell."""
-        return (*self.activations, *self.attributes)
+    def activations(self) -> tuple[str, ...]:
+        """The names of the arguments that are activations."""
+        return tuple(name for name, fused in self.options.items() if isinstance(fused, tuple))
 
 
-_GATED = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+_ACTIVATIONS = (
+    *("tanh", "sigmoid", "hard_sigmoid", "relu", "relu6", "elu", "selu", "softplus", "softsign"),
+    *("linear", "silu", "gelu"),
+)
 
-LSTM = Cell("lstm", 4, ("h", "c"), _GATED, fused.lstm, reference.lstm)
+LSTM = Cell(
+    "lstm",
+    4,
+    ("h", "c"),
+    reference.lstm,
+    options={
+        "activation": _ACTIVATIONS,
+        "recurrent_activation": _ACTIVATIONS,
+        "recurrent_dropout": True,
+        "zoneout": True,
+        "cell_zoneout": True,
+        "peephole": True,
+        "projection": True,
+        "layer_norm": True,
+        "layer_norm_carry": True,
+        "cell_clip": True,
+        "projection_clip": True,
+        "recompute": False,
+        "return_cell_states": True,
+    },
+    layer_norm_width=9,
+    fused=fused.lstm,
+)
 GRU = Cell(
     "gru",
     3,
     ("h",),
-    _GATED,
-    fused.gru,
     reference.gru,
-    attributes=("reset_after",),
+    options={
+        "activation": _ACTIVATIONS,
+        "recurrent_activation": _ACTIVATIONS,
+        "reset_after": True,
+        "recurrent_dropout": True,
+        "zoneout": True,
+        "layer_norm": True,
+        "recompute": False,
+    },
+    layer_norm_width=6,
+    fused=fused.gru,
     biases=lambda reset_after: 1 + reset_after,
     carries_h=True,
 )
@@ -63,8 +99,32 @@ SIMPLE_RNN = Cell(
     "simple_rnn",
     1,
     ("h",),
-    {"activation": "tanh"},
-    fused.simple_rnn,
     reference.simple_rnn,
+    options={
+        "activation": _ACTIVATIONS,
+        "recurrent_dropout": True,
+        "zoneout": True,
+        "layer_norm": True,
+        "recompute": False,
+    },
+    layer_norm_width=2,
+    fused=fused.simple_rnn,
+    full_dropout=True,
+)
+IND_RNN = Cell(
+    "ind_rnn",
+    1,
+    ("h",),
+    reference.ind_rnn,
+    options={
+        "activation": _ACTIVATIONS,
+        "recurrent_dropout": True,
+        "zoneout": True,
+        "layer_norm": True,
+        "recompute": False,
+    },
+    layer_norm_width=1,
+    fused=fused.ind_rnn,
+    diagonal=True,
     full_dropout=True,
 )

@@ -9,22 +9,25 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfrnn_ops import layers
 from tfrnn_ops.layers import CELLS, LAYERS
 from tfrnn_ops.layers.base import Recurrent
 
 _OURS = {c.__name__: c for c in (*LAYERS, *CELLS)}
-_THEIRS = tuple(getattr(keras.layers, name) for name in _OURS)
+_THEIRS = tuple(getattr(keras.layers, name) for name in _OURS if hasattr(keras.layers, name))
 _PACKAGE = keras.saving.get_registered_name(LAYERS[0]).split(">")[0]
+_OUR_LAYERS = {f"{_PACKAGE}>{c.__name__}" for c in LAYERS}
 _LAYER_OF_CELL = {f"{_PACKAGE}>{c.__name__}Cell": c.__name__ for c in LAYERS}
 
 
 def convert(model: Any) -> Any:
-    """Copies a Keras model with its LSTM, GRU and SimpleRNN layers replaced by ours.
+    """Copies a Keras model with its LSTM, GRU, SimpleRNN and Bidirectional layers replaced by ours.
 
     Layers and cells are found wherever Keras's configuration shows them: in models inside the
     model, in `Bidirectional`, `TimeDistributed`, `RNN`, `StackedRNNCells` and wrappers of one's
-    own. An `RNN` around one such cell becomes a whole layer, which is much faster. Shared layers
-    stay shared, layers of this package are copied as they are, names stay.
+    own. An `RNN` around one such cell becomes a whole layer, which is much faster; a
+    `Bidirectional` around two such layers becomes ours, which takes lengths and ragged tensors.
+    Shared layers stay shared, layers of this package are copied as they are, names stay.
 
     The copy has its own variables, equal to the model's: weights, the states of stateful layers
     and those of the dropout generators. It carries no optimizer state and is to be compiled
@@ -150,6 +153,10 @@ def _replace(config: Any) -> Any:
         return config
     if config["class_name"] in _OURS:
         return _as_ours(config, config["class_name"], config["config"])
+    if config["class_name"] == "Bidirectional":
+        inner = [config["config"].get(name) for name in ("layer", "backward_layer")]
+        if all(part is None or part["registered_name"] in _OUR_LAYERS for part in inner):
+            return _as_ours(config, "Bidirectional", config["config"])
     if config["class_name"] == "RNN":
         layer_config = dict(config["config"])
         cell = layer_config.pop("cell")
@@ -163,7 +170,7 @@ def _replace(config: Any) -> Any:
 def _as_ours(config: dict[str, Any], name: str, layer_config: dict[str, Any]) -> dict[str, Any]:
     return {
         **config,
-        "module": _OURS[name].__module__,
+        "module": getattr(layers, name).__module__,
         "class_name": name,
         "registered_name": f"{_PACKAGE}>{name}",
         "config": layer_config,

@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from tfrnn_ops import _tensorflow
 from tfrnn_ops.layers.base import Recurrent
+from tfrnn_ops.layers.bidirectional import Bidirectional
 from tfrnn_ops.layers.recurrent import RecurrentLayer
+from tfrnn_ops.layers.stacked import StackedRNN
 from tfrnn_ops.path import Path, decide
 
 
@@ -20,13 +22,16 @@ class Explanation:
 
     Attributes:
         layer: the layer's class and name.
-        path: "fused" or "reference".
+        path: "fused" or "reference"; of a layer of layers "fused" only if all of them are.
         kernel: what runs: an op and its dtype, or a loop of TensorFlow ops.
         device: the type of device it runs on, "CPU" or "GPU".
         sizes: batch, time, features and units, with None for what is not known.
         reasons: why the path is not the fused one; empty if it is.
         options: how each option of the layer is served, by its name.
         notes: what else there is to know.
+        gradient_bytes: how much memory the fused op keeps for the gradient; None if that is not
+            known, of which a note tells why.
+        parts: the same of each layer inside, such as the two directions.
     """
 
     layer: str
@@ -37,20 +42,29 @@ class Explanation:
     reasons: tuple[str, ...]
     options: Mapping[str, str]
     notes: tuple[str, ...]
+    gradient_bytes: int | None = None
+    parts: tuple[Explanation, ...] = ()
 
     def __str__(self) -> str:
         sizes = (f"{name} {'?' if size is None else size}" for name, size in self.sizes.items())
+        kept = self.gradient_bytes
+        told = {reason.split(":")[0] for reason in self.reasons}
         lines = [
             ("kernel", self.kernel),
             ("device", self.device),
             ("sizes", ", ".join(sizes)),
-            *(("because", reason) for reason in self.reasons),
-            *(("option", f"{name}: {how}") for name, how in self.options.items()),
+            *([] if kept is None else [("gradient", f"{kept:,} bytes kept for it")]),
+            *(("because", reason) for reason in self.reasons if not self.parts),
+            *(
+                ("option", f"{name}: {how}")
+                for name, how in self.options.items()
+                if name not in told
+            ),
             *(("note", note) for note in self.notes),
         ]
-        return "\n".join(
-            [f"{self.layer}: {self.path} path", *(f"  {head:<8} {text}" for head, text in lines)]
-        )
+        text = [f"{self.layer}: {self.path} path", *(f"  {head:<8} {line}" for head, line in lines)]
+        text += [f"  {line}" for part in self.parts for line in str(part).splitlines()]
+        return "\n".join(text)
 
 
 _EXPLAINERS: dict[type, Callable[[Any, Any, bool], Explanation]] = {}
@@ -74,8 +88,8 @@ def explain(layer: Any, inputs: Any = None, *, training: bool = False) -> Explan
     `tfrnn_ops.use_reference()`, it is another.
 
     Args:
-        layer: an `LSTM`, `GRU` or `SimpleRNN` of this package, or one of its cells; of a wrapper
-            pass what it wraps, such as `bidirectional.forward_layer`. Or a cell of
+        layer: an `LSTM`, `GRU`, `SimpleRNN` or `IndRNN` of this package, one of its cells, or a
+            `Bidirectional` or `StackedRNN`; of Keras's wrappers pass what they wrap. Or a cell of
             `tfrnn_ops.v1`: the answer is how `dynamic_rnn` runs it.
         inputs: what the layer would be called with, a tensor or anything with a `shape`; only
             the shape counts. None if that is not known.
@@ -91,31 +105,36 @@ def explain(layer: Any, inputs: Any = None, *, training: bool = False) -> Explan
     for kind, explainer in _EXPLAINERS.items():
         if isinstance(layer, kind):
             return explainer(layer, inputs, training)
-    if not isinstance(layer, Recurrent):
-        raise TypeError(
-            f"layer is a {type(layer).__module__}.{type(layer).__name__}; expected a layer or "
-            "cell of tfrnn_ops. tfrnn_ops.convert makes such layers out of Keras's."
-        )
+    if isinstance(layer, Recurrent):
+        return _explain_one(layer, inputs, training)
+    raise TypeError(
+        f"layer is a {type(layer).__module__}.{type(layer).__name__}; expected a layer or "
+        "cell of tfrnn_ops. tfrnn_ops.convert makes such layers out of Keras's."
+    )
+
+
+def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
     request = layer.path_request(training)
     decision = decide(request)
     sizes = _sizes(layer, inputs)
     dtype = layer.compute_dtype
-    op = request.cell.fused.op
-    devices = _tensorflow.devices_with_kernel(op)
-    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
     notes = []
-    if decision.path == "fused":
+    if decision.path == "fused" and request.cell.fused:
+        op = request.cell.fused.op
         kernel = f"{op}, {dtype}"
-        on_gpu = has_gpu and "GPU" in devices
+        devices = _tensorflow.devices_with_kernel(op)
+        on_gpu &= "GPU" in devices
         if "GPU" not in devices:
             notes.append(
                 f"{op} has kernels for {', '.join(sorted(devices))} only; on a machine with a "
                 "GPU, TensorFlow runs it on the CPU"
             )
+        notes.append("the library does not tell how much it keeps for the gradient")
     else:
         loop = "a Python loop" if request.unroll else "tf.while_loop"
         kernel = f"tfrnn_ops.reference.{request.cell.name}, {dtype}: {loop} of TensorFlow ops"
-        on_gpu = has_gpu
+        notes.append("what is kept for the gradient is up to TensorFlow")
     if getattr(layer, "use_cudnn", False) is True:
         notes.append("use_cudnn=True: calling the layer raises ValueError, there is no cuDNN here")
     return Explanation(
@@ -130,6 +149,40 @@ def explain(layer: Any, inputs: Any = None, *, training: bool = False) -> Explan
     )
 
 
+def _explain_bidirectional(layer: Bidirectional, inputs: Any, training: bool) -> Explanation:
+    parts = [explain(p, inputs, training=training) for p in layer.directions]
+    return _join(layer, parts, {"merge_mode": f"{layer.merge_mode}, after the two ops"})
+
+
+def _explain_stack(layer: StackedRNN, inputs: Any, training: bool) -> Explanation:
+    parts = []
+    for one in layer.rnn_layers:
+        parts.append(explain(one, inputs, training=training))
+        if inputs is not None:
+            inputs = tf.TensorSpec(one.compute_output_shape(inputs.shape)[0])
+    how = f"{layer.dropout} between the layers" if layer.dropout else "none"
+    return _join(layer, parts, {"dropout": how})
+
+
+def _join(layer: Any, parts: list[Explanation], options: Mapping[str, str]) -> Explanation:
+    """What is true of a layer made of layers."""
+    fused = all(part.path == "fused" for part in parts)
+    kept = [part.gradient_bytes for part in parts]
+    known = [size for size in kept if size is not None]
+    return Explanation(
+        layer=f"{type(layer).__name__} {layer.name!r}",
+        path="fused" if fused else "reference",
+        kernel="; ".join(dict.fromkeys(part.kernel for part in parts)),
+        device=", ".join(sorted({part.device for part in parts})),
+        sizes=parts[0].sizes,
+        reasons=tuple(f"{part.layer}: {reason}" for part in parts for reason in part.reasons),
+        options=options,
+        notes=(),
+        gradient_bytes=sum(known) if len(known) == len(kept) else None,
+        parts=tuple(parts),
+    )
+
+
 def _sizes(layer: Any, inputs: Any) -> dict[str, int | None]:
     axes = ["batch", "features"]
     if isinstance(layer, RecurrentLayer):
@@ -138,3 +191,7 @@ def _sizes(layer: Any, inputs: Any) -> dict[str, int | None]:
     if len(shape) != len(axes):
         raise ValueError(f"inputs has shape {tuple(shape)}; expected [{', '.join(axes)}]")
     return {**dict(zip(axes, shape, strict=True)), "units": layer.units}
+
+
+register(Bidirectional, _explain_bidirectional)
+register(StackedRNN, _explain_stack)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfrnn_ops import _tensorflow
 from tfrnn_ops._cells import Cell
+from tfrnn_ops.options import Options
 
 Path = Literal["fused", "reference"]
 
@@ -47,25 +48,41 @@ class Request:
 
     Attributes:
         cell: the cell.
-        activations: the activations asked for, by argument name.
-        training: whether dropout is in force.
-        dropout: the rate of dropout on the inputs.
-        recurrent_dropout: the rate of dropout on the recurrent state.
-        dropout_per_gate: whether every gate draws its own masks.
+        options: its options.
+        training: whether dropout is in force, and zoneout draws.
+        dropout: the rate of dropout on the inputs, with one mask for all steps.
+        recurrent_dropout: likewise, on the recurrent state.
+        dropout_per_gate: whether every gate draws its own masks of these two.
+        drop_connect: the rate of dropout on the recurrent kernel.
         unroll: whether a Python loop is asked for.
     """
 
     cell: Cell
-    activations: Mapping[str, Any]
+    options: Options
     training: bool = False
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
     dropout_per_gate: bool = False
+    drop_connect: float = 0.0
     unroll: bool = False
 
     def drops(self, rate: float) -> bool:
-        """Whether dropout of this rate does anything in this call."""
+        """Whether dropout of this rate, with one mask for all steps, does anything in this call."""
         return self.training and (0.0 < rate < 1.0 or (rate == 1.0 and self.cell.full_dropout))
+
+    @property
+    def drawing(self) -> tuple[str, ...]:
+        """The options that draw random numbers at every step of this call."""
+        names = ("recurrent_dropout", "zoneout", "cell_zoneout") if self.training else ()
+        return tuple(name for name in names if self.options.is_on(name))
+
+    @property
+    def in_force(self) -> tuple[str, ...]:
+        """The cell's options, besides activations and variants, that change what is computed."""
+        idle = ("reset_after", *self.cell.activations)
+        if not self.training:
+            idle += ("recurrent_dropout",)
+        return tuple(n for n in self.cell.options if n not in idle and self.options.is_on(n))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,27 +118,54 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
         if not fused:
             reasons.append(f"{option}: {how}")
 
-    for name, fused_activation in request.cell.activations.items():
-        asked = activation_name(request.activations[name])
-        if asked == fused_activation:
-            serve(name, f"{asked}, in the fused op")
+    cell = request.cell
+    if cell.fused is None:
+        reasons.append(f"cell: there is no fused op for {cell.name}")
+
+    def serve_inside(option: str, how: str, *, fused: bool = True) -> None:
+        if cell.fused is None:
+            options[option] = how
+        elif fused:
+            serve(option, f"{how}, in the fused op")
         else:
-            serve(name, f"the fused op has {fused_activation} only, not {asked}", fused=False)
+            serve(option, f"{how}, which the fused op does not have", fused=False)
+
+    for name in cell.activations:
+        asked, known = activation_name(getattr(request.options, name)), cell.options[name]
+        assert isinstance(known, tuple)
+        if cell.fused and asked not in known and len(known) == 1:
+            serve(name, f"the fused op has {known[0]} only, not {asked}", fused=False)
+        else:
+            serve_inside(name, asked, fused=asked in known)
 
     if not request.drops(request.dropout):
         serve("dropout", _idle(request, request.dropout))
     elif request.dropout_per_gate:
-        serve("dropout", f"{request.dropout}, a mask for every gate, in the fused op")
+        serve_inside("dropout", f"{request.dropout}, a mask for every gate")
     else:
         serve("dropout", f"{request.dropout}, applied to the inputs before the op")
 
     if not request.drops(request.recurrent_dropout):
-        serve("recurrent_dropout", _idle(request, request.recurrent_dropout))
-    elif request.cell.carries_h and not request.dropout_per_gate:
+        rate = request.recurrent_dropout or request.options.recurrent_dropout
+        serve("recurrent_dropout", _idle(request, rate))
+    elif cell.carries_h and not request.dropout_per_gate:
         how = "this Keras draws one mask, which drops the state carried past the weights too"
         serve("recurrent_dropout", how, fused=False)
     else:
-        serve("recurrent_dropout", f"{request.recurrent_dropout}, in the fused op")
+        serve_inside("recurrent_dropout", f"{request.recurrent_dropout}")
+
+    for name in request.in_force:
+        value = getattr(request.options, name)
+        how = "asked for" if value is True else f"{value}"
+        if name == "recurrent_dropout":
+            how += " anew at every step"
+        elif name in ("zoneout", "cell_zoneout") and not request.training:
+            how += " as its expectation"
+        serve_inside(name, how, fused=bool(cell.options[name]))
+
+    if request.drop_connect:
+        how = f"{request.drop_connect}, applied to the recurrent kernel before the op"
+        serve("drop_connect", how if request.training else _idle(request, request.drop_connect))
 
     if request.unroll:
         serve("unroll", "asks for a Python loop", fused=False)
@@ -147,14 +191,32 @@ def _idle(request: Request, rate: float) -> str:
 
 
 def activation_name(activation: Any) -> str:
-    """The name of an activation given as a name, a function or None; "tanh" only if it is tanh."""
+    """The name of an activation given as a name, a function or None.
+
+    It is one of the names that Keras gives the usual activations only if it is that function, with
+    Keras's constants; a function of one's own that is called so is "another" one.
+    """
     function = keras.activations.get(activation)
-    for name in ("tanh", "sigmoid"):
-        known = (getattr(keras.activations, name), getattr(keras.ops, name), getattr(tf, name))
-        if function in known:
-            return name
+    if function in _KNOWN:
+        return _KNOWN[function]
     name = getattr(function, "__name__", type(function).__name__)
-    return f"another {name}" if name in ("tanh", "sigmoid") else name
+    return f"another {name}" if name in _KNOWN.values() else name
+
+
+def _known_activations() -> dict[Any, str]:
+    names = (
+        *("tanh", "sigmoid", "hard_sigmoid", "relu", "relu6", "elu", "selu", "softplus"),
+        *("softsign", "linear", "silu", "gelu"),
+    )
+    modules = (keras.activations, keras.ops, tf, tf.nn)
+    known = {
+        getattr(module, name): name for name in names for module in modules if hasattr(module, name)
+    }
+    del known[keras.ops.gelu]  # by default the approximation by tanh
+    return known
+
+
+_KNOWN = _known_activations()
 
 
 def keeps_reserve(training: bool) -> bool:

@@ -76,7 +76,7 @@ class FusedOp:
         bias: Any,
         mask: Any,
         *,
-        input_dropout: Any = None,
+        input_dropout_mask: Any = None,
         recurrent_dropout_mask: Any = None,
         peephole: Any = None,
         layer_norm: Any = None,
@@ -95,7 +95,7 @@ class FusedOp:
             recurrent_kernel: `[units, gates * units]`, or `[units]` if the cell is diagonal.
             bias: the cell's bias, or None.
             mask: boolean, the first two axes of `inputs`; or None.
-            input_dropout: `[gates, batch, features]`, factors of the inputs in the product with
+            input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product with
                 each gate's weights, the same at every step; or None. It has no gradient.
             recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand.
             peephole, layer_norm, projection, seed: tensors as the functions take them, or None.
@@ -120,7 +120,7 @@ class FusedOp:
             recurrent_kernel,
             absent if bias is None else bias,
             tf.zeros([0], tf.bool) if mask is None else mask,
-            absent if input_dropout is None else input_dropout,
+            absent if input_dropout_mask is None else input_dropout_mask,
             absent if recurrent_dropout_mask is None else recurrent_dropout_mask,
             absent if vectors is None else vectors,
             absent if layer_norm is None else layer_norm,

@@ -8,11 +8,27 @@ if keras.backend.backend() != "tensorflow":
         "Set the environment variable KERAS_BACKEND=tensorflow."
     )
 
+from tfrnn_ops.layers.bidirectional import Bidirectional
 from tfrnn_ops.layers.gru import GRU, GRUCell
+from tfrnn_ops.layers.ind_rnn import IndRNN, IndRNNCell
 from tfrnn_ops.layers.lstm import LSTM, LSTMCell
 from tfrnn_ops.layers.simple_rnn import SimpleRNN, SimpleRNNCell
+from tfrnn_ops.layers.stacked import StackedRNN
 
-LAYERS = (LSTM, GRU, SimpleRNN)
-CELLS = (LSTMCell, GRUCell, SimpleRNNCell)
+LAYERS = (LSTM, GRU, SimpleRNN, IndRNN)
+CELLS = (LSTMCell, GRUCell, SimpleRNNCell, IndRNNCell)
 
-__all__ = ["CELLS", "GRU", "LAYERS", "LSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]
+__all__ = [
+    "CELLS",
+    "GRU",
+    "LAYERS",
+    "LSTM",
+    "Bidirectional",
+    "GRUCell",
+    "IndRNN",
+    "IndRNNCell",
+    "LSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "StackedRNN",
+]

@@ -7,13 +7,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfrnn_ops._arguments import Weights
 from tfrnn_ops._cells import Cell
-from tfrnn_ops._execute import execute, warn_if_not_fused
+from tfrnn_ops._execute import Results, execute, warn_if_not_fused
 from tfrnn_ops.path import Request, decide, keeps_reserve
 
 
 class Recurrent(keras.Layer):
-    """From the attributes of a Keras cell to one call of the fused op or the reference.
+    """From the attributes of a cell to one call of the fused op or the reference.
 
     Attributes:
         kind: the cell that the class computes.
@@ -26,17 +27,6 @@ class Recurrent(keras.Layer):
         """What decides the path of a call, for `tfrnn_ops.path.decide`."""
         raise NotImplementedError
 
-    def _request_of(self, cell: Any, training: Any, unroll: bool = False) -> Request:
-        return Request(
-            self.kind,
-            {name: getattr(cell, name) for name in self.kind.activations},
-            training=bool(training),
-            dropout=cell.dropout,
-            recurrent_dropout=cell.recurrent_dropout,
-            dropout_per_gate=getattr(cell, "dropout_mask_count", None) is not None,
-            unroll=unroll,
-        )
-
     def _run(
         self,
         cell: Any,
@@ -45,7 +35,7 @@ class Recurrent(keras.Layer):
         initial_state: Any,
         step_inputs: Any,
         **arguments: Any,
-    ) -> tuple[Any, tuple[Any, ...]]:
+    ) -> Results:
         """Runs the cell's kernels over `inputs`, and warns once of each way off the fused op.
 
         `step_inputs` is the first step, to draw a dropout mask for; None if one is drawn.
@@ -58,20 +48,41 @@ class Recurrent(keras.Layer):
             arguments["input_dropout_mask"] = cell.get_dropout_mask(step_inputs)
         if request.drops(request.recurrent_dropout):
             arguments["recurrent_dropout_mask"] = cell.get_recurrent_dropout_mask(initial_state[0])
-        weights = [
-            None if weight is None else as_tensor(weight, cell.compute_dtype)
-            for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)
-        ]
+        if request.drawing:
+            arguments["seed"] = cell.seed_generator.next()
         return execute(
-            self.kind,
+            request,
             decision,
             inputs,
             initial_state,
-            weights,
+            _weights(cell, request),
             keep_reserve=keeps_reserve(request.training),
-            **{name: getattr(cell, name) for name in self.kind.options},
             **arguments,
         )
+
+
+def _weights(cell: Any, request: Request) -> Weights:
+    """The weights of a cell in the dtype that it computes in."""
+    dtype = cell.compute_dtype
+    tensors = {
+        "kernel": cell.kernel,
+        "recurrent_kernel": cell.recurrent_kernel,
+        "bias": cell.bias,
+        "peephole": cell.peephole_kernel,
+        "projection": cell.projection_kernel,
+    }
+    tensors = {n: None if v is None else as_tensor(v, dtype) for n, v in tensors.items()}
+    if cell.layer_norm_gain is not None:
+        rows = (as_tensor(v, dtype) for v in (cell.layer_norm_gain, cell.layer_norm_offset))
+        tensors["layer_norm"] = tf.stack([tf.convert_to_tensor(row) for row in rows])
+    if request.training and request.drop_connect:
+        tensors["recurrent_kernel"] = tf.nn.experimental.stateless_dropout(
+            tf.convert_to_tensor(tensors["recurrent_kernel"]),
+            request.drop_connect,
+            cell.seed_generator.next(),
+            rng_alg="philox",
+        )
+    return Weights(**tensors)
 
 
 def as_tensor(value: Any, dtype: str) -> Any:

@@ -6,11 +6,33 @@ import keras
 
 from tfrnn_ops import _cells
 from tfrnn_ops.layers.cell import RecurrentCell
-from tfrnn_ops.layers.recurrent import RecurrentLayer
+from tfrnn_ops.layers.recurrent import OwnCell, RecurrentLayer
 
 
 @keras.saving.register_keras_serializable(package="tfrnn_ops")
-class GRU(RecurrentLayer, keras.layers.GRU):
+class GRUCell(RecurrentCell, keras.layers.GRUCell):
+    """`keras.layers.GRUCell` on the fused op: one step of a `GRU`, whose equations it has.
+
+    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
+    sequence runs much faster in `GRU`, which takes all of its steps in one op.
+
+    Args:
+        units: the width of the output and of the state.
+        *args: in Keras's order, or by name, every other argument of `keras.layers.GRUCell`.
+        **kwargs: the same by name, the options of `GRU`, and the arguments of every Keras layer,
+            such as `name` and `dtype`.
+
+    Call arguments:
+        inputs: `[batch, features]`.
+        states: `[batch, units]`, in a list or not.
+        training: whether dropout is in force.
+    """
+
+    kind = _cells.GRU
+
+
+@keras.saving.register_keras_serializable(package="tfrnn_ops")
+class GRU(RecurrentLayer, keras.layers.GRU, OwnCell):
     """`keras.layers.GRU` on the fused op: the same arguments, defaults, weights and numbers.
 
     With `W, U` the columns of `kernel` and `recurrent_kernel` for one gate, and `b, d` its input
@@ -25,10 +47,10 @@ class GRU(RecurrentLayer, keras.layers.GRU):
     Source: Cho et al., "Learning phrase representations using RNN encoder-decoder" (2014): its
     first version, arXiv:1406.1078v1, resets after the product, its third before it.
 
-    What the fused op does not do runs on the reference path, with a warning: activations other
-    than tanh and sigmoid, and `unroll=True`. `tfrnn_ops.explain(layer)` tells. Dropout follows
-    Keras, to the masks that a seed draws. Masks follow Keras on a CPU: any pattern is fine, and
-    masked steps repeat the previous output (zeros with `zero_output_for_mask`).
+    What the fused op does not do runs on the reference path, with a warning;
+    `tfrnn_ops.explain(layer)` tells. Dropout follows Keras, to the masks that a seed draws. Masks
+    follow Keras on a CPU: any pattern is fine, and masked steps repeat the previous output (zeros
+    with `zero_output_for_mask`).
 
     Args:
         units: the width of the output and of the state.
@@ -38,11 +60,23 @@ class GRU(RecurrentLayer, keras.layers.GRU):
             `dropout`, `recurrent_dropout`, `seed`, `return_sequences`, `return_state`,
             `go_backwards`, `stateful`, `unroll`, `reset_after`, `use_cudnn`.
         time_major: whether time is the first axis of sequences, masks and outputs. Not for use
-            inside `keras.layers.Bidirectional`, which reverses the second axis.
+            inside `keras.layers.Bidirectional`, which reverses the second axis; use ours.
+        zoneout: how often a unit of `h` keeps its previous value (Krueger et al.,
+            arXiv:1606.01305): at random in training, otherwise mixed in that proportion.
+        recurrent_dropout_per_step: whether `recurrent_dropout` draws a new mask at every step, the
+            same for all gates, and not one for all steps as in Keras.
+        drop_connect: the rate at which elements of the recurrent kernel are dropped in training,
+            drawn once a call (Wan et al. 2013).
+        layer_norm: whether the products with the kernels are normalised (Ba et al.,
+            arXiv:1607.06450), with the weights `layer_norm_gain` and `layer_norm_offset`.
+        layer_norm_epsilon: what is added to the variance there; 1e-3.
+        recompute: keep only the state of every so many steps for the gradient, which computes the
+            others again: less memory, the same numbers. None to keep all.
         **kwargs: the above by name, and those of every Keras layer, such as `name` and `dtype`.
 
     Call arguments:
-        sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or a
+            `tf.RaggedTensor` `[batch, (time), features]`.
         initial_state: `[batch, units]`.
         mask: boolean, the first two axes of `sequences`.
         training: whether dropout is in force.
@@ -54,24 +88,4 @@ class GRU(RecurrentLayer, keras.layers.GRU):
     """
 
     kind = _cells.GRU
-
-
-@keras.saving.register_keras_serializable(package="tfrnn_ops")
-class GRUCell(RecurrentCell, keras.layers.GRUCell):
-    """`keras.layers.GRUCell` on the fused op: one step of a `GRU`, whose equations it has.
-
-    For use in `keras.layers.RNN`, `keras.layers.StackedRNNCells` or a loop of one's own. A whole
-    sequence runs much faster in `GRU`, which takes all of its steps in one op.
-
-    Args:
-        units: the width of the output and of the state.
-        *args: in Keras's order, or by name, every other argument of `keras.layers.GRUCell`.
-        **kwargs: the same by name, and those of every Keras layer, such as `name` and `dtype`.
-
-    Call arguments:
-        inputs: `[batch, features]`.
-        states: `[batch, units]`, in a list or not.
-        training: whether dropout is in force.
-    """
-
-    kind = _cells.GRU
+    cell_class = GRUCell

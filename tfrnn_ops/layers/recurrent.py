@@ -2,35 +2,65 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfrnn_ops._arguments import as_mask
+from tfrnn_ops._execute import Results
 from tfrnn_ops.layers.base import Recurrent, as_tensor
-from tfrnn_ops.layers.initializers import bfloat16_initializers
+from tfrnn_ops.layers.cell import RecurrentCell, arguments_of, check_has
+from tfrnn_ops.layers.ragged import AcceptsRagged
+from tfrnn_ops.options import LayerOptions, check_activations, check_bool
 from tfrnn_ops.path import Request, decide
 
 
-class RecurrentLayer(Recurrent, keras.layers.RNN):
+class OwnCell(keras.layers.RNN):
+    """Puts a cell of this package in the place of the one that a Keras layer has made.
+
+    It stands between the Keras layer and `keras.layers.RNN`, to which the layer hands its cell, and
+    with it the arguments that are not Keras's.
+    """
+
+    cell_class: type[RecurrentCell]
+
+    def __init__(self, cell: keras.Layer, *args: Any, **kwargs: Any):
+        own = LayerOptions.take(kwargs)
+        super().__init__(self.cell_class.like(cell, **own), *args, **kwargs)
+
+
+class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
     """The base of the layers, which comes before the Keras class that it speeds up.
 
     Args:
         units: the width of the output and of the states.
         *args: the Keras class's other arguments.
         time_major: whether time is the first axis of sequences, masks and outputs.
-        **kwargs: the Keras class's other arguments.
+        return_cell_states: whether the call returns the cell state of every step too.
+        **kwargs: the Keras class's other arguments, and those of `LayerOptions`.
 
     Raises:
-        TypeError: `time_major` is not a bool.
+        ValueError: the layer has no such option, an option is out of range, or it needs another.
+        TypeError: `time_major` or another flag is not a bool.
     """
 
-    def __init__(self, units: int, *args: Any, time_major: bool = False, **kwargs: Any):
-        if not isinstance(time_major, bool):
-            raise TypeError(f"time_major is {time_major!r}; expected a bool")
+    def __init__(
+        self,
+        units: int,
+        *args: Any,
+        time_major: bool = False,
+        return_cell_states: bool = False,
+        **kwargs: Any,
+    ):
+        check_bool("time_major", time_major)
+        check_bool("return_cell_states", return_cell_states)
+        check_has(self.kind, {"return_cell_states": return_cell_states})
+        check_activations([*args, *kwargs.values()])
         super().__init__(units, *args, **kwargs)
         self.time_major = time_major
+        self.return_cell_states = return_cell_states
         if decide(self.path_request(), anywhere=True).path == "fused":
             self.supports_jit = False  # XLA cannot compile the fused op
 
@@ -53,21 +83,31 @@ class RecurrentLayer(Recurrent, keras.layers.RNN):
 
     def path_request(self, training: Any = False) -> Request:
         """What decides the path of a call, for `tfrnn_ops.path.decide`."""
-        return self._request_of(self.cell, training, self.unroll)
+        request = self.cell.path_request(training, self.unroll)
+        options = dataclasses.replace(request.options, return_cell_states=self.return_cell_states)
+        return dataclasses.replace(request, options=options)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Makes the weights and, if stateful, the states."""
-        with bfloat16_initializers(self.cell):
-            super().build(self._swap_if_time_major(sequences_shape))
+        super().build(self._swap_if_time_major(sequences_shape))
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """The shape of what `call` returns."""
-        shape = super().compute_output_shape(self._swap_if_time_major(sequences_shape))
-        if not self.return_sequences:
-            return shape
-        if self.return_state:
-            return self._swap_if_time_major(shape[0]), *shape[1:]
-        return self._swap_if_time_major(shape)
+        shapes = super().compute_output_shape(self._swap_if_time_major(sequences_shape))
+        output, *states = shapes if self.return_state else [shapes]
+        if self.return_sequences:
+            output = self._swap_if_time_major(output)
+        shapes = [output, *states]
+        if self.return_cell_states:
+            shapes.append((*sequences_shape[:2], self.cell.units))
+        return tuple(shapes) if len(shapes) > 1 else output
+
+    def compute_mask(self, sequences: Any, mask: Any) -> Any:
+        """The masks of what `call` returns."""
+        masks = super().compute_mask(sequences, mask)
+        if not self.return_cell_states:
+            return masks
+        return [*(masks if self.return_state else [masks]), tf.nest.flatten(mask)[0]]
 
     def _swap_if_time_major(self, shape: Any) -> tuple[Any, ...]:
         shape = tuple(shape)
@@ -95,7 +135,8 @@ class RecurrentLayer(Recurrent, keras.layers.RNN):
         Returns:
             The output: with `return_sequences` that of every step, laid out as `sequences`, in
             the order of processing; otherwise that of the last. With `return_state` a tuple of
-            it and the final states.
+            it and the final states. With `return_cell_states` a tuple, too, whose last tensor has
+            the cell state after every step, laid out like outputs.
 
         Raises:
             ValueError: a shape does not fit, or `use_cudnn` is True.
@@ -119,42 +160,35 @@ class RecurrentLayer(Recurrent, keras.layers.RNN):
         mask = as_mask(_one_mask(mask, sequences), sequence_length, sequences, self.time_major)
         try:
             self._draw_dropout_masks(sequences, initial_state)
-            last_output, outputs, states = self.inner_loop(sequences, initial_state, mask, training)
+            results = self._run_steps(sequences, initial_state, mask, training)
         finally:
             self.cell.reset_dropout_mask()
             self.cell.reset_recurrent_dropout_mask()
         if self.stateful:
-            for variable, state in zip(self.states, states, strict=True):
+            for variable, state in zip(self.states, results.final_state, strict=True):
                 variable.assign(state)
-        output = as_tensor(outputs if self.return_sequences else last_output, self.compute_dtype)
-        if not self.return_state:
-            return output
-        return output, *(as_tensor(state, self.compute_dtype) for state in states)
+        returned = [results.outputs if self.return_sequences else self._last(results, mask)]
+        if self.return_state:
+            returned += results.final_state
+        if self.return_cell_states:
+            returned.append(results.cell_states)
+        returned = [as_tensor(tensor, self.compute_dtype) for tensor in returned]
+        return tuple(returned) if len(returned) > 1 else returned[0]
 
     def _draw_dropout_masks(self, sequences: Any, initial_state: list[Any]) -> None:
         """Draws what Keras draws, in its order and in force or not, so that seeds agree."""
         if self.cell.dropout:
             self.cell.get_dropout_mask(self._edge(sequences, slice(1)))
-        if self.cell.recurrent_dropout:
+        if self.path_request().recurrent_dropout:
             self.cell.get_recurrent_dropout_mask(initial_state[0])
 
-    def inner_loop(
-        self, sequences: Any, initial_state: Any, mask: Any, training: Any = False
-    ) -> tuple[Any, Any, list[Any]]:
-        """Runs all steps; `call` has prepared the arguments and drawn the dropout masks.
-
-        Returns:
-            `(last_output, outputs, states)`; with `return_sequences` there is no last output.
-
-        Raises:
-            ValueError: `use_cudnn` is True.
-        """
+    def _run_steps(self, sequences: Any, initial_state: Any, mask: Any, training: Any) -> Results:
         if getattr(self, "use_cudnn", False) is True:
             raise ValueError(
                 f"use_cudnn is True in layer {self.name!r}, but tfrnn_ops runs its own kernels, "
                 "never cuDNN's; expected 'auto' or False"
             )
-        outputs, states = self._run(
+        return self._run(
             self.cell,
             self.path_request(training),
             sequences,
@@ -166,13 +200,13 @@ class RecurrentLayer(Recurrent, keras.layers.RNN):
             zero_output_for_mask=self.zero_output_for_mask,
             unroll=self.unroll,
         )
-        if self.return_sequences:
-            last_output = None
-        elif mask is None and outputs.shape[0 if self.time_major else 1]:
-            last_output = states[0]
-        else:  # not the last state, if the last step is masked or there are no steps
-            last_output = self._edge(outputs, slice(-1, None))
-        return last_output, outputs, list(states)
+
+    def _last(self, results: Results, mask: Any) -> Any:
+        """The output of the last step."""
+        if mask is None and results.outputs.shape[0 if self.time_major else 1]:
+            return results.final_state[0]
+        # Not the last state, if the last step is masked or there are no steps.
+        return self._edge(results.outputs, slice(-1, None))
 
     def _edge(self, sequences: Any, step: slice) -> Any:
         """The first or last step `[batch, features]`, zeros if there are no steps."""
@@ -193,8 +227,12 @@ class RecurrentLayer(Recurrent, keras.layers.RNN):
             )
 
     def get_config(self) -> dict[str, Any]:
-        """Keras's configuration, and `time_major`."""
-        return {**super().get_config(), "time_major": self.time_major}
+        """Keras's configuration, and the arguments of this package that the layer has."""
+        own = {name: getattr(self.cell.layer_options, name) for name in arguments_of(self.kind)}
+        own["time_major"] = self.time_major
+        if "return_cell_states" in self.kind.options:
+            own["return_cell_states"] = self.return_cell_states
+        return {**super().get_config(), **own}
 
 
 def _one_mask(mask: Any, sequences: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops import _cells, _tensorflow, explanation
+from tfrnn_ops.options import Options
 from tfrnn_ops.path import Request, decide
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._base import RNNCell
@@ -24,9 +25,9 @@ def explain(cell: RNNCell, inputs: Any, training: bool) -> explanation.Explanati
         reasons = reasons or [f"inputs has shape {tuple(sizes)}, not [batch, time, features]"]
         sizes = [None] * 3
     parts = [m for m in (cell, *cell.submodules) if isinstance(m, RNNCell)]
-    ops = sorted({part._kind.fused.op for part in parts if part._kind is not None})
+    ops = sorted({part._kind.fused.op for part in parts if part._kind and part._kind.fused})
     # What is left to decide is whether the place of the call allows a fused op.
-    decision = decide(Request(_cells.SIMPLE_RNN, {"activation": "tanh"}))
+    decision = decide(Request(_cells.SIMPLE_RNN, Options()))
     if reasons:
         kernel = "tf.compat.v1.nn.dynamic_rnn: tf.while_loop over the cell"
     elif decision.path == "reference":
