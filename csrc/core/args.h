@@ -22,6 +22,11 @@ struct RnnShape {
   std::int64_t time = 0, batch = 0, input = 0, units = 0;
   std::int64_t projection = 0;  // 0: none
   bool time_major = false;
+  // A segment of a longer sequence: its steps are those from `first` on of `total` (0: of time).
+  // The tensors marked "rows" are those of the whole sequence, but for a forward call's outputs
+  // if they are `local`.
+  std::int64_t first = 0, total = 0;
+  bool local_outputs = false;
 
   constexpr std::int64_t Hidden() const { return projection > 0 ? projection : units; }
 };
@@ -71,6 +76,8 @@ struct ForwardArgs {
   T* state_outputs[kMaxStates] = {};     // from 1 on rows of U, may be absent
   T* final[kMaxStates] = {};             // [B, H], then S - 1 of [B, U]
   void* reserve_space = nullptr;         // kept for the gradient; absent in inference
+  const void* carry_in = nullptr;        // S - 1 of [B, U] in the compute type, in place of initial
+  void* carry_out = nullptr;             // likewise, besides final
   void* workspace = nullptr;
 };
 
@@ -96,6 +103,13 @@ struct BackwardArgs {
   T* dvectors = nullptr;                     // [kVectors, U], absent without vectors
   T* dlayer_norm = nullptr;                  // [2, LayerNormWidth], absent without layer_norm
   void* dgates = nullptr;                    // as large as reserve_space
+  const void* carry_in = nullptr;            // as in ForwardArgs
+  // What the steps after this segment pass on to it, and what it passes on, in the compute type:
+  // 2 of [B, H], S - 1 of [B, U]. They take the place of dfinal and come besides dinitial. Sums
+  // over the steps go on in a workspace that a call `continues`.
+  const void* dcarry_in = nullptr;
+  void* dcarry_out = nullptr;
+  bool continues = false;
   void* workspace = nullptr;
 };
 
@@ -126,6 +140,7 @@ struct WeightGradientArgs {
   T* drecurrent_kernel = nullptr;  // [H, G*U]
   T* dbias = nullptr;              // [kBiases, G*U], absent without a bias and with layer_norm
   T* dprojection = nullptr;        // [U, H], absent without a projection
+  bool continues = false;          // with the sums that the workspace holds: segments, last first
   void* workspace = nullptr;
 };
 

@@ -1,7 +1,8 @@
 // dkernel, drecurrent_kernel and dbias: products over all times of what was multiplied with a
 // weight and the gradient of the sum it went to. The panels are the packed second operand; the
 // first is packed here, transposed, with a row of ones below it whose product is dbias. Every
-// thread has rows of the result of its own; the sum over time is never split.
+// thread has rows of the result of its own; the sum over time is never split, and goes from the
+// last step to the first, as segments of a sequence do.
 #pragma once
 
 #include "csrc/cpu/dropout.h"
@@ -72,13 +73,14 @@ class GradientSegment {
                       stage_ + shard * shard_rows_ * kStageRows * kValues,
                       random_ + (Drops() ? shard * shard_rows_ : 0), packed, k);
       }
+      const Index last = steps.count() - 1 - first;  // of the steps, which come last first
       if (steps.listed() == nullptr) {
-        Multiply<kValues, EveryRow<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
-          return EveryRow<A, L::kRow>{panel + first * L::kRow};
+        Multiply<kValues, EveryRow<A, -L::kRow>>(rows, first, count, packed, [&](const A* panel) {
+          return EveryRow<A, -L::kRow>{panel + last * L::kRow};
         });
       } else {
         Multiply<kValues, ListedRows<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
-          return ListedRows<A, L::kRow>{panel, steps.listed() + first};
+          return ListedRows<A, L::kRow>{panel, steps.listed() + last};
         });
       }
       first += count;
@@ -86,15 +88,16 @@ class GradientSegment {
     Write(rows);
   }
 
-  // The `count` active steps from the `first` on, of the factor's columns `rows`, to
+  // The `count` active steps from the `first` on, last first, of the factor's columns `rows`, to
   // packed[tile][step][row][value], from its step `at_step` on.
   template <int kValues>
   TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const Steps& steps, A* stage,
                            A* random, A* packed, Index at_step) const {
     const Index height = rows.end - rows.begin, width = height * kValues;
     for (Index k = 0; k < count; ++k) {
-      Stage(rows, steps[first + k], steps, stage + k * width);
-      if (Drops()) DropStep(rows, steps[first + k], random, stage + k * width);
+      const Index step = steps[steps.count() - 1 - (first + k)];
+      Stage(rows, step, steps, stage + k * width);
+      if (Drops()) DropStep(rows, step, random, stage + k * width);
     }
     ForTiles(height, [&](Index row, auto tile) {
       constexpr int kCount = decltype(tile)::value * kValues;
@@ -141,7 +144,8 @@ class GradientSegment {
   // Times the factors that the step has drawn.
   void DropStep(Range rows, Index step, A* factors, A* to) const {
     const Range columns{rows.begin, Min(rows.end, depth_)};
-    StepDropoutRow(a_.options, step, depth_, columns, factors);
+    const Index batch = a_.shape.batch;
+    StepDropoutRow(a_.options, at_.Step(step / batch, step % batch), depth_, columns, factors);
     for (Index m = 0; m < columns.end - columns.begin; ++m) {
       for (int g = 0; g < values_; ++g) to[m * values_ + g] *= factors[m];
     }
@@ -163,7 +167,8 @@ class GradientSegment {
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
           for (int j = 0; j < Columns::kVecs; ++j) {
-            acc[i][j] = first > 0 ? LoadVec(to + i * kWidth + j * kLanes<A>) : Vec<A>{};
+            acc[i][j] =
+                first > 0 || a_.continues ? LoadVec(to + i * kWidth + j * kLanes<A>) : Vec<A>{};
           }
         }
         const PackedRows<A, kRows, kValues> factor{packed + row * kGradientDepth * kValues};
@@ -229,22 +234,28 @@ struct SegmentIf<false, Segment> {
 
 template <template <typename> class CellT, typename T>
 struct WeightGradientSpace {
-  using Cell = typename Layout<CellT, ComputeType<T>>::Cell;
+  using A = ComputeType<T>;
+  using L = Layout<CellT, A>;
+  using Cell = typename L::Cell;
   using State = GradientSegment<CellT, T, Factor::kState, GateSet<Cell, 0, true>>;
   using Operand = GradientSegment<CellT, T, Factor::kOperand, GateSet<Cell, 1, true>>;
 
   int shards;
-  Steps steps;
   GradientSegment<CellT, T, Factor::kInput, GateSet<Cell, -1, false>> input;
   typename SegmentIf<Cell::kRecurrent, State>::type state;
   typename SegmentIf<Cell::kPhases == 2, Operand>::type operand;
+  A* projection;  // [U, padded columns of H]
+  Steps steps;    // last: what stands before it has the same place for segments of any length
 
   WeightGradientSpace(const WeightGradientArgs<T>& a, const Pool& pool, Arena& arena)
       : shards(static_cast<int>(Max(1, pool.threads))),
-        steps(a.shape, a.options, a.mask, arena),
         input(a, shards, arena),
         state(a, shards, arena),
-        operand(a, shards, arena) {}
+        operand(a, shards, arena),
+        projection(a.dprojection == nullptr
+                       ? nullptr
+                       : arena.Take<A>(a.shape.units * L::PaddedColumns(a.shape.projection))),
+        steps(a.shape, a.options, a.mask, arena) {}
 };
 
 template <template <typename> class CellT, typename T>
@@ -257,7 +268,9 @@ void WeightGradient(const WeightGradientArgs<T>& a, const Pool& pool) {
     space.input.Run(i, space.steps);
     space.state.Run(i, space.steps);
     space.operand.Run(i, space.steps);
-    if (a.dprojection != nullptr) ProjectionGradient<CellT, T>(a, space.steps, i, space.shards);
+    if (a.dprojection != nullptr) {
+      ProjectionGradient<CellT, T>(a, space.steps, i, space.shards, space.projection);
+    }
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "csrc/ops/op_base.h"
+#include "csrc/ops/segments.h"
 
 namespace tfrnn {
 
@@ -42,17 +43,44 @@ class ForwardOp : public RnnOp<TF> {
         ctx->allocate_output(
             1 + states, returns ? this->RowsShape(shape, shape.units) : TensorShape({0}), &output));
     if (returns) args.state_outputs[1] = Base::Data(output);
-    const auto reserve_bytes =
-        keep_reserve_
-            ? static_cast<int64_t>(this->cell_.kernels->reserve_bytes(shape, args.options))
-            : 0;
+    const Segments<T> segments(shape, states, this->recompute_ > 0 ? this->recompute_ : shape.time);
+    const bool recomputes = keep_reserve_ && this->recompute_ > 0;
+    int64_t reserve_bytes = recomputes ? segments.bytes() : 0;
+    if (keep_reserve_ && !recomputes) {
+      reserve_bytes = static_cast<int64_t>(this->cell_.kernels->reserve_bytes(shape, args.options));
+    }
     OP_REQUIRES_OK(ctx, ctx->allocate_output(2 + states, TensorShape({reserve_bytes}), &output));
-    if (reserve_bytes > 0) args.reserve_space = output->flat<uint8_t>().data();
+    uint8_t* const reserve = output->flat<uint8_t>().data();
+    if (recomputes) {
+      OP_REQUIRES_OK(ctx, ForwardSegments(ctx, segments, args, reserve));
+      return;
+    }
+    if (reserve_bytes > 0) args.reserve_space = reserve;
     OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->forward_workspace,
                                      this->cell_.kernels->forward));
   }
 
  private:
+  // One segment after the other, keeping the states between them.
+  absl::Status ForwardSegments(OpKernelContext* ctx, const Segments<T>& segments,
+                               const ForwardArgs<T>& whole, uint8_t* reserve) const {
+    for (int64_t i = 0; i < segments.count(); ++i) {
+      ForwardArgs<T> args = whole;
+      args.shape = segments.Shape(i);
+      if (i > 0) {
+        args.initial[0] = segments.H(reserve, i);
+        args.carry_in = segments.Carry(reserve, i);
+      }
+      if (i + 1 < segments.count()) {
+        args.final[0] = segments.H(reserve, i + 1);
+        args.carry_out = segments.Carry(reserve, i + 1);
+      }
+      TF_RETURN_IF_ERROR(this->Launch(ctx, args, this->cell_.kernels->forward_workspace,
+                                      this->cell_.kernels->forward));
+    }
+    return absl::OkStatus();
+  }
+
   bool keep_reserve_ = true;
 };
 

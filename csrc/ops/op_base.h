@@ -44,6 +44,7 @@ class RnnOp : public OpKernel {
     OP_REQUIRES_OK(c, c->GetAttr("training", &options_.training));
     OP_REQUIRES_OK(c, c->GetAttr("layer_norm_carry", &options_.layer_norm_carry));
     OP_REQUIRES_OK(c, c->GetAttr("return_cell_states", &return_cell_states_));
+    OP_REQUIRES_OK(c, c->GetAttr("recompute", &recompute_));
     OP_REQUIRES(c, cell_.counts.states > 1 || !return_cell_states_,
                 absl::InvalidArgumentError("return_cell_states must be false: the cell has no "
                                            "state besides its output"));
@@ -153,6 +154,16 @@ class RnnOp : public OpKernel {
     return absl::OkStatus();
   }
 
+  // TensorFlow's intra-op threads, or none for work too small to share.
+  cpu::Pool PoolFor(OpKernelContext* ctx, const RnnShape& shape) const {
+    constexpr double kWorthSharing = 2e6;  // multiply-adds: less is over before a thread wakes up
+    const double work = static_cast<double>(shape.time) * shape.batch * shape.units *
+                        (shape.input + shape.Hidden()) * cell_.counts.gates;
+    const auto* workers = ctx->device()->tensorflow_cpu_worker_threads();
+    if (work < kWorthSharing || workers == nullptr || workers->num_threads < 2) return {};
+    return PoolOn(workers->workers);
+  }
+
   // Sizes the workspace of one engine call, then makes the call.
   template <typename Args>
   absl::Status Launch(OpKernelContext* ctx, Args args,
@@ -172,6 +183,7 @@ class RnnOp : public OpKernel {
   RnnCell<TF> cell_;
   const Operands in_;
   bool return_cell_states_ = false;
+  int recompute_ = 0;
 
  private:
   bool NeedsGeneralLoops(const Call<T>& call) const {
@@ -181,16 +193,6 @@ class RnnOp : public OpKernel {
            o.recurrent_activation != Activation::kSigmoid ||
            (o.training && o.recurrent_dropout > 0) || o.zoneout > 0 || o.cell_zoneout > 0 ||
            o.cell_clip > 0;
-  }
-
-  // TensorFlow's intra-op threads, or none for work too small to share.
-  cpu::Pool PoolFor(OpKernelContext* ctx, const RnnShape& shape) const {
-    constexpr double kWorthSharing = 2e6;  // multiply-adds: less is over before a thread wakes up
-    const double work = static_cast<double>(shape.time) * shape.batch * shape.units *
-                        (shape.input + shape.Hidden()) * cell_.counts.gates;
-    const auto* workers = ctx->device()->tensorflow_cpu_worker_threads();
-    if (work < kWorthSharing || workers == nullptr || workers->num_threads < 2) return {};
-    return PoolOn(workers->workers);
   }
 
   bool time_major_ = false;

@@ -40,6 +40,16 @@ absl::Status CheckOptional(InferenceContext* c, const char* name, int input,
   return absl::OkStatus();
 }
 
+// The gradients of the matrices and biases, as outputs from `first` on.
+void SetWeightShapes(InferenceContext* c, const CellCounts& counts, int first) {
+  const Operands in{counts.states};
+  c->set_output(first, c->input(in.kernel()));
+  c->set_output(first + 1, c->input(in.recurrent_kernel()));
+  c->set_output(first + 2, Absent(c, c->input(in.layer_norm())) ? c->input(in.bias())
+                                                                : c->UnknownShapeOfRank(1));
+  c->set_output(first + 3, c->input(in.projection()));
+}
+
 }  // namespace
 
 absl::Status RequireRank(InferenceContext* c, const char* name, int input, int rank,
@@ -146,12 +156,17 @@ absl::Status GradInputShape(InferenceContext* c) {
 }
 
 absl::Status GradWeightsShape(InferenceContext* c, const CellCounts& counts) {
+  SetWeightShapes(c, counts, 0);
+  return absl::OkStatus();
+}
+
+absl::Status GradRecomputeShape(InferenceContext* c, const CellCounts& counts) {
   const Operands in{counts.states};
-  c->set_output(0, c->input(in.kernel()));
-  c->set_output(1, c->input(in.recurrent_kernel()));
-  c->set_output(
-      2, Absent(c, c->input(in.layer_norm())) ? c->input(in.bias()) : c->UnknownShapeOfRank(1));
-  c->set_output(3, c->input(in.projection()));
+  for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(in.initial(s)));
+  c->set_output(counts.states, c->input(in.vectors()));
+  c->set_output(counts.states + 1, c->input(in.layer_norm()));
+  c->set_output(counts.states + 2, c->input(in.x()));
+  SetWeightShapes(c, counts, counts.states + 3);
   return absl::OkStatus();
 }
 

@@ -47,6 +47,7 @@ struct Operands {
       .Attr("training: bool = false")                                  \
       .Attr("layer_norm_carry: bool = false")                          \
       .Attr("return_cell_states: bool = false")                        \
+      .Attr("recompute: int >= 0 = 0")                                 \
       .Attr("scalars: string = ''")
 
 #define TFRNN_OPERANDS                                                                 \
@@ -70,38 +71,51 @@ struct Operands {
 
 // Declares the four ops of a cell. `counts` maps an InferenceContext to the cell's CellCounts, and
 // `more` are attributes that only this cell has.
-#define TFRNN_DECLARE_OPS(name, counts, more)                                         \
-  REGISTER_OP(name)                                                                   \
-      .TFRNN_ATTRIBUTES more.Attr("keep_reserve: bool = true")                        \
-      .TFRNN_OPERANDS.Output("outputs: T")                                            \
-      .Output("final_state: states * T")                                              \
-      .Output("cell_states: T")                                                       \
-      .Output("reserve_space: uint8")                                                 \
-      .SetShapeFn([](InferenceContext* c) { return ForwardShape(c, counts(c)); })     \
-      .Doc("A recurrent layer over whole sequences; see its namesake in tfrnn_ops."); \
-  REGISTER_OP(name "Grad")                                                            \
-      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")        \
-      .Input("reserve_space: uint8")                                                  \
-      .Output("dinitial_state: states * T")                                           \
-      .Output("dvectors: T")                                                          \
-      .Output("dlayer_norm: T")                                                       \
-      .Output("dgates: uint8")                                                        \
-      .SetShapeFn([](InferenceContext* c) { return GradShape(c, counts(c)); })        \
-      .Doc("The recurrence of " name " backwards.");                                  \
-  REGISTER_OP(name "GradInput")                                                       \
-      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")        \
-      .Input("dgates: uint8")                                                         \
-      .Output("dx: T")                                                                \
-      .SetShapeFn(GradInputShape)                                                     \
-      .Doc("The gradient of " name " with respect to x.");                            \
-  REGISTER_OP(name "GradWeights")                                                     \
-      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")        \
-      .Input("dgates: uint8")                                                         \
-      .Output("dkernel: T")                                                           \
-      .Output("drecurrent_kernel: T")                                                 \
-      .Output("dbias: T")                                                             \
-      .Output("dprojection: T")                                                       \
-      .SetShapeFn([](InferenceContext* c) { return GradWeightsShape(c, counts(c)); }) \
-      .Doc("The gradients of " name " with respect to its matrices and biases.")
+#define TFRNN_DECLARE_OPS(name, counts, more)                                           \
+  REGISTER_OP(name)                                                                     \
+      .TFRNN_ATTRIBUTES more.Attr("keep_reserve: bool = true")                          \
+      .TFRNN_OPERANDS.Output("outputs: T")                                              \
+      .Output("final_state: states * T")                                                \
+      .Output("cell_states: T")                                                         \
+      .Output("reserve_space: uint8")                                                   \
+      .SetShapeFn([](InferenceContext* c) { return ForwardShape(c, counts(c)); })       \
+      .Doc("A recurrent layer over whole sequences; see its namesake in tfrnn_ops.");   \
+  REGISTER_OP(name "Grad")                                                              \
+      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
+      .Input("reserve_space: uint8")                                                    \
+      .Output("dinitial_state: states * T")                                             \
+      .Output("dvectors: T")                                                            \
+      .Output("dlayer_norm: T")                                                         \
+      .Output("dgates: uint8")                                                          \
+      .SetShapeFn([](InferenceContext* c) { return GradShape(c, counts(c)); })          \
+      .Doc("The recurrence of " name " backwards.");                                    \
+  REGISTER_OP(name "GradInput")                                                         \
+      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
+      .Input("dgates: uint8")                                                           \
+      .Output("dx: T")                                                                  \
+      .SetShapeFn(GradInputShape)                                                       \
+      .Doc("The gradient of " name " with respect to x.");                              \
+  REGISTER_OP(name "GradWeights")                                                       \
+      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
+      .Input("dgates: uint8")                                                           \
+      .Output("dkernel: T")                                                             \
+      .Output("drecurrent_kernel: T")                                                   \
+      .Output("dbias: T")                                                               \
+      .Output("dprojection: T")                                                         \
+      .SetShapeFn([](InferenceContext* c) { return GradWeightsShape(c, counts(c)); })   \
+      .Doc("The gradients of " name " with respect to its matrices and biases.");       \
+  REGISTER_OP(name "GradRecompute")                                                     \
+      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
+      .Input("reserve_space: uint8")                                                    \
+      .Output("dinitial_state: states * T")                                             \
+      .Output("dvectors: T")                                                            \
+      .Output("dlayer_norm: T")                                                         \
+      .Output("dx: T")                                                                  \
+      .Output("dkernel: T")                                                             \
+      .Output("drecurrent_kernel: T")                                                   \
+      .Output("dbias: T")                                                               \
+      .Output("dprojection: T")                                                         \
+      .SetShapeFn([](InferenceContext* c) { return GradRecomputeShape(c, counts(c)); }) \
+      .Doc("All gradients of a " name " that kept the states between segments only.")
 
 }  // namespace tfrnn

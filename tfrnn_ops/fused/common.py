@@ -21,6 +21,7 @@ _SCALARS = (
     "cell_clip",
     "projection_clip",
 )
+_WEIGHTS = ("kernel", "recurrent_kernel", "bias", "projection")
 
 
 class FusedOp:
@@ -28,8 +29,8 @@ class FusedOp:
 
     The gradient is three ops, so that work whose result nobody uses is not done: the recurrence
     backwards, which leaves every gate's gradient in an opaque tensor, then the gradient of the
-    inputs and that of the weights, both made from it. Each of the three is differentiated by
-    replaying the reference.
+    inputs and that of the weights, both made from it; or one op for a call with `recompute`. Each
+    is differentiated by replaying the reference.
 
     Args:
         op: the forward op's name, such as "TfrnnLstm"; those of its gradient begin with it.
@@ -58,11 +59,12 @@ class FusedOp:
             "training",
             "layer_norm_carry",
             "return_cell_states",
+            "recompute",
             "scalars",
             *attributes,
         )
         tf.RegisterGradient(op)(self._gradient)
-        for suffix in ("Grad", "GradInput", "GradWeights"):
+        for suffix in ("Grad", "GradInput", "GradWeights", "GradRecompute"):
             tf.RegisterGradient(op + suffix)(
                 lambda op, *upstream, of=suffix: second_gradient(self, of, op, upstream)
             )
@@ -130,7 +132,7 @@ class FusedOp:
                 f"{name}={float(value)!r}" for name, value in scalars.items() if value is not None
             ),
             keep_reserve=keep_reserve,
-            **options,
+            **{name: value for name, value in options.items() if value is not None},
         )
         results = outputs, tuple(final_state)
         return (*results, cell_states) if options.get("return_cell_states") else results
@@ -155,28 +157,37 @@ class FusedOp:
             )
         *dfinal_state, dcell_states, _ = upstream
         given = (*operands.arguments(), doutputs, dfinal_state, dcell_states, outputs)
-        dinitial_state, dvectors, dlayer_norm, dgates = self.function("Grad")(
-            *given, reserve_space, **attributes
-        )
         gradient = operands.like(None)
-        gradient.initial_state = list(dinitial_state)
-        if operands.has("vectors"):
-            gradient.vectors = dvectors
-        if operands.has("layer_norm"):
-            gradient.layer_norm = dlayer_norm
+        if attributes["recompute"]:
+            found = self._all_at_once(given, reserve_space, attributes)
+        else:
+            found = self._step_by_step(op, operands, given, reserve_space, attributes)
+        for name, result in found.items():
+            if name in ("x", "initial_state") or operands.has(name):
+                setattr(gradient, name, result)
+        if operands.has("bias") and operands.has("layer_norm"):
+            gradient.bias = _offsets(gradient.layer_norm, operands.bias)
+        return gradient.flat()
 
+    def _step_by_step(
+        self, op: Any, operands: Operands, given: Any, reserve_space: Any, attributes: Any
+    ) -> dict[str, Any]:
+        """The gradients of the operands that are wanted, by their names."""
+        *found, dgates = self.function("Grad")(*given, reserve_space, **attributes)
+        gradients = dict(zip(("initial_state", "vectors", "layer_norm"), found, strict=True))
         unused = _unused_gradients(op)
         if 0 not in unused:
-            gradient.x = self.function("GradInput")(*given, dgates, **attributes)
-        weights = ("kernel", "recurrent_kernel", "bias", "projection")
-        if not unused.issuperset(operands.index(name) for name in weights):
-            results = self.function("GradWeights")(*given, dgates, **attributes)
-            for name, result in zip(weights, results, strict=True):
-                if operands.has(name):
-                    setattr(gradient, name, result)
-        if operands.has("bias") and operands.has("layer_norm"):
-            gradient.bias = _offsets(dlayer_norm, operands.bias)
-        return gradient.flat()
+            gradients["x"] = self.function("GradInput")(*given, dgates, **attributes)
+        if not unused.issuperset(operands.index(name) for name in _WEIGHTS):
+            found = self.function("GradWeights")(*given, dgates, **attributes)
+            gradients.update(zip(_WEIGHTS, found, strict=True))
+        return gradients
+
+    def _all_at_once(self, given: Any, reserve_space: Any, attributes: Any) -> dict[str, Any]:
+        """All gradients of a call that kept only some states: segments cannot be pruned."""
+        names = ("initial_state", "vectors", "layer_norm", "x", *_WEIGHTS)
+        found = self.function("GradRecompute")(*given, reserve_space, **attributes)
+        return dict(zip(names, found, strict=True))
 
 
 def _offsets(dlayer_norm: Any, bias: Any) -> Any:

@@ -19,15 +19,8 @@ from tfrnn_ops.fused.operands import Operands
 if TYPE_CHECKING:
     from tfrnn_ops.fused.common import FusedOp
 
-_DIFFERENTIABLE = (
-    "x",
-    "kernel",
-    "recurrent_kernel",
-    "bias",
-    "vectors",
-    "layer_norm",
-    "projection",
-)
+_WEIGHTS = ("kernel", "recurrent_kernel", "bias", "projection")
+_DIFFERENTIABLE = ("x", *_WEIGHTS, "vectors", "layer_norm")
 
 
 def second_gradient(
@@ -37,7 +30,7 @@ def second_gradient(
 
     Args:
         fused: the op whose gradient it belongs to.
-        suffix: which it is: "Grad", "GradInput" or "GradWeights".
+        suffix: which it is: "Grad", "GradInput", "GradWeights" or "GradRecompute".
         op: the operation.
         upstream: the gradients of its results.
     """
@@ -58,7 +51,7 @@ def second_gradient(
         if of_states:
             targets = [*operands.initial_state, *targets]
             weights = [*upstream[:states], *weights]
-        if suffix == "GradWeights" and operands.has("layer_norm") and operands.has("bias"):
+        if operands.has("layer_norm") and operands.has("bias"):  # that of the offsets
             kept = [i for i, target in enumerate(targets) if target is not operands.bias]
             targets, weights = [targets[i] for i in kept], [weights[i] for i in kept]
         first = inner.gradient(
@@ -83,7 +76,9 @@ def _results_of(suffix: str) -> tuple[bool, tuple[str, ...]]:
         return True, ("vectors", "layer_norm")
     if suffix == "GradInput":
         return False, ("x",)
-    return False, ("kernel", "recurrent_kernel", "bias", "projection")
+    if suffix == "GradRecompute":
+        return True, ("vectors", "layer_norm", "x", *_WEIGHTS)
+    return False, _WEIGHTS
 
 
 def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
@@ -101,6 +96,7 @@ def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
         attributes[name] = float(value)
     for name in ("activation", "recurrent_activation"):
         attributes[name] = attributes[name].decode()
+    attributes["recompute"] = attributes["recompute"] or None
     vectors = optional("vectors")
     recurrent_kernel = operands.recurrent_kernel
     if fused.diagonal:

@@ -3,6 +3,7 @@
 // added in their order: the result does not depend on the number of shards.
 #pragma once
 
+#include "csrc/cpu/carry.h"
 #include "csrc/cpu/general/backward_space.h"
 #include "csrc/cpu/general/gemm.h"
 #include "csrc/cpu/general/norm.h"
@@ -77,11 +78,12 @@ class GeneralBackwardWorker {
   void Begin(Index b) {
     Row& row = RowOf(b);
     row = space_.RowFor(b);
-    LoadRow(a_.dfinal[0] + b * width_, width_, row.dh);
+    LoadStateGradient(a_, 0, b * width_, width_, row.dh);
+    if (Repeats()) LoadRepeated(a_, b * width_, width_, row.repeated);
     LoadRow(a_.initial[0] + b * width_, width_, row.initial_h);
     for (int s = 1; s < Cell::kStates; ++s) {
-      LoadRow(a_.dfinal[s] + b * s_.units, s_.units, row.dstate);
-      LoadRow(a_.initial[s] + b * s_.units, s_.units, row.initial_state);
+      LoadStateGradient(a_, s, b * s_.units, s_.units, row.dstate);
+      LoadState(a_, s, b * s_.units, s_.units, row.initial_state);
     }
   }
 
@@ -122,12 +124,12 @@ class GeneralBackwardWorker {
     if (Repeats()) {
       for (Index u = 0; u < width_; ++u) row.dh[u] += row.repeated[u], row.repeated[u] = A(0);
     }
-    if (o_.zoneout > 0) ZoneoutRow(o_, Stream::kZoneout, step, width_, row.z);
+    if (o_.zoneout > 0) ZoneoutRow(o_, Stream::kZoneout, at_.Step(t, b), width_, row.z);
     for (Index u = 0; u < width_; ++u) {
       row.dpast[u] = o_.zoneout > 0 ? row.z[u] * row.dh[u] : A(0);
       row.dnew[u] = row.dh[u] - row.dpast[u];
     }
-    if (DropsSteps(o_)) StepDropoutRow(o_, step, width_, {0, width_}, row.factors);
+    if (DropsSteps(o_)) StepDropoutRow(o_, at_.Step(t, b), width_, {0, width_}, row.factors);
   }
 
   // The gradient of what was projected, to `dhidden`.
@@ -164,7 +166,7 @@ class GeneralBackwardWorker {
     Row& row = RowOf(b);
     const A* const dh = s_.projection > 0 ? row.dhidden : row.dnew;
     if (Cell::kEmits && o_.cell_zoneout > 0) {
-      ZoneoutRow(o_, Stream::kCellZoneout, t * s_.batch + b, s_.units, row.z);
+      ZoneoutRow(o_, Stream::kCellZoneout, at_.Step(t, b), s_.units, row.z);
       for (Index u = 0; u < s_.units; ++u) {
         row.dstate_past[u] = row.z[u] * row.dstate[u];
         row.dstate[u] -= row.dstate_past[u];
@@ -385,9 +387,10 @@ class GeneralBackwardWorker {
 
   void End(Index b) const {
     const Row& row = RowOf(b);
-    StoreRow(row.dh, width_, a_.dinitial[0] + b * width_);
+    KeepStateGradient(a_, 0, b * width_, width_, row.dh);
+    if (Repeats()) KeepRepeated(a_, b * width_, width_, row.repeated);
     for (int s = 1; s < Cell::kStates; ++s) {
-      StoreRow(row.dstate, s_.units, a_.dinitial[s] + b * s_.units);
+      KeepStateGradient(a_, s, b * s_.units, s_.units, row.dstate);
     }
   }
 
@@ -416,7 +419,7 @@ void GeneralBackward(const BackwardArgs<T>& a, const Pool& pool) {
   if (s.batch == 0 || s.units == 0) return;
   Arena arena(a.workspace);
   GeneralBackwardSpace<CellT, T> space(a, pool, arena);
-  space.Clear();
+  space.Clear(a.continues);
   space.steps.Fill();
   space.parameters.Fill(a.bias, a.vectors, a.layer_norm);
   if constexpr (Cell::kRecurrent) {

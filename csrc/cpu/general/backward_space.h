@@ -36,15 +36,17 @@ struct GeneralBackwardSpace {
   static constexpr int kBuffers = 15;  // of padded columns in a row
   Split split;
   GeneralParameters<CellT, T> parameters;
-  Steps steps;
   Index batch, columns;
+  Index vectors_size, norm_size;
+  // [B, kVectors * padded] and [B, norm_size]; like what stands before them they have the same
+  // place for segments of any length.
+  A *dvectors, *dnorm, *total;
+  Steps steps;
   A *recurrent[2] = {}, *projection = nullptr, *transposed = nullptr;
   A* gate_factors = nullptr;  // [G, B, padded columns of H], with such dropout only
   Index gate_columns, gate_stride;
-  A* buffers;                               // [B, kBuffers, columns]
-  A *saved = nullptr, *dsums = nullptr;     // [B, panel row]
-  A *dvectors = nullptr, *dnorm = nullptr;  // [B, kVectors * padded], [B, norm_size]
-  Index vectors_size, norm_size;
+  A* buffers;                            // [B, kBuffers, columns]
+  A *saved = nullptr, *dsums = nullptr;  // [B, panel row]
   GeneralBackwardRow<A>* rows;
   Index* active;
   const A **operands, **factor_rows;
@@ -53,9 +55,14 @@ struct GeneralBackwardSpace {
   GeneralBackwardSpace(const BackwardArgs<T>& a, const Pool& pool, Arena& arena)
       : split(SplitOf(a.shape, pool, 1)),
         parameters(a.shape, a.options, a.vectors != nullptr, arena),
-        steps(a.shape, a.options, a.mask, arena),
         batch(a.shape.batch),
-        columns(L::PaddedColumns(Max(a.shape.Hidden(), a.shape.units))) {
+        columns(L::PaddedColumns(Max(a.shape.Hidden(), a.shape.units))),
+        vectors_size(Cell::kVectors * parameters.padded),
+        norm_size(4 * parameters.sums + 2 * parameters.padded),
+        dvectors(a.vectors == nullptr ? nullptr : arena.Take<A>(batch * vectors_size)),
+        dnorm(a.options.layer_norm ? arena.Take<A>(batch * norm_size) : nullptr),
+        total(arena.Take<A>(Max(vectors_size, norm_size))),
+        steps(a.shape, a.options, a.mask, arena) {
     const RnnShape& s = a.shape;
     if constexpr (Cell::kRecurrent) {
       recurrent[0] =
@@ -75,14 +82,10 @@ struct GeneralBackwardSpace {
       gate_factors = arena.Take<A>(Cell::kGates * gate_stride);
     }
     buffers = arena.Take<A>(batch * kBuffers * columns);
-    vectors_size = Cell::kVectors * parameters.padded;
-    norm_size = 4 * parameters.sums + 2 * parameters.padded;
-    if (a.vectors != nullptr) dvectors = arena.Take<A>(batch * vectors_size);
     if (a.options.layer_norm) {
       const Index row = L::Blocks(s.units) * L::kRow;
       saved = arena.Take<A>(batch * row);
       dsums = arena.Take<A>(batch * row);
-      dnorm = arena.Take<A>(batch * norm_size);
     }
     rows = arena.Take<GeneralBackwardRow<A>>(batch);
     active = arena.Take<Index>(batch);
@@ -91,17 +94,16 @@ struct GeneralBackwardSpace {
     results = arena.Take<A*>(batch);
   }
 
-  // Zeros in all that is summed up, and in the padding of all rows.
-  void Clear() const {
+  // Zeros in the padding of all rows, and in all that is summed up unless the sums go on.
+  void Clear(bool continues) const {
     for (Index i = 0; i < batch * kBuffers * columns; ++i) buffers[i] = A(0);
-    if (dvectors != nullptr) {
-      for (Index i = 0; i < batch * vectors_size; ++i) dvectors[i] = A(0);
-    }
-    if (dnorm != nullptr) {
-      for (Index i = 0; i < batch * norm_size; ++i) dnorm[i] = A(0);
+    if (saved != nullptr) {
       const Index row = L::Blocks(parameters.units) * L::kRow;
       for (Index i = 0; i < batch * row; ++i) saved[i] = dsums[i] = A(0);
     }
+    if (continues) return;
+    for (Index i = 0; dvectors != nullptr && i < batch * vectors_size; ++i) dvectors[i] = A(0);
+    for (Index i = 0; dnorm != nullptr && i < batch * norm_size; ++i) dnorm[i] = A(0);
   }
 
   GeneralBackwardRow<A> RowFor(Index b) const {
@@ -139,7 +141,7 @@ struct GeneralBackwardSpace {
     if (dvectors != nullptr) {
       Total(dvectors, vectors_size);
       for (int k = 0; k < Cell::kVectors; ++k) {
-        StoreRow(dvectors + k * padded, units, a.dvectors + k * units);
+        StoreRow(total + k * padded, units, a.dvectors + k * units);
       }
     }
     if (dnorm == nullptr) return;
@@ -147,21 +149,22 @@ struct GeneralBackwardSpace {
     const Index width = LayerNormWidth<Cell>(units);
     for (int share = 0; share < (Cell::kRecurrent ? 2 : 1); ++share) {
       T* const to = a.dlayer_norm + share * Cell::kGates * units;
-      parameters.Gather(dnorm + 2 * share * parameters.sums, share, to);
-      parameters.Gather(dnorm + (2 * share + 1) * parameters.sums, share, to + width);
+      parameters.Gather(total + 2 * share * parameters.sums, share, to);
+      parameters.Gather(total + (2 * share + 1) * parameters.sums, share, to + width);
     }
     if (Cell::kEmits) {
-      const A* const state = dnorm + 4 * parameters.sums;
+      const A* const state = total + 4 * parameters.sums;
       StoreRow(state, units, a.dlayer_norm + width - units);
       StoreRow(state + padded, units, a.dlayer_norm + 2 * width - units);
     }
   }
 
  private:
-  // Adds all rows to the first, in their order.
-  void Total(A* all, Index size) const {
+  // Adds up all rows in their order.
+  void Total(const A* all, Index size) const {
+    for (Index i = 0; i < size; ++i) total[i] = all[i];
     for (Index b = 1; b < batch; ++b) {
-      for (Index i = 0; i < size; ++i) all[i] += all[b * size + i];
+      for (Index i = 0; i < size; ++i) total[i] += all[b * size + i];
     }
   }
 };

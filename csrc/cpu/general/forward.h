@@ -2,6 +2,7 @@
 // each row: normalises, applies the cell, projects, zones out. The batch is cut into shards.
 #pragma once
 
+#include "csrc/cpu/carry.h"
 #include "csrc/cpu/dropout.h"
 #include "csrc/cpu/general/gemm.h"
 #include "csrc/cpu/general/norm.h"
@@ -158,7 +159,7 @@ class GeneralForwardWorker {
     for (Index u = width_; u < columns_; ++u) row.h[u] = A(0);
     for (int s = 1; s < Cell::kStates; ++s) {
       A* const state = space_.states[s] + b * padded_;
-      LoadRow(a_.initial[s] + b * s_.units, s_.units, state);
+      LoadState(a_, s, b * s_.units, s_.units, state);
       for (Index u = s_.units; u < padded_; ++u) state[u] = A(0);
       row.prev[s] = row.next[s] = state;
     }
@@ -177,7 +178,7 @@ class GeneralForwardWorker {
   }
 
   void Skip(Index t, Index b) {
-    const bool zeros = t == 0 || o_.zero_output_for_mask;
+    const bool zeros = !at_.HasOutputBefore(t) || o_.zero_output_for_mask;
     T* const to = a_.outputs + at_.Output(t, b) * width_;
     const T* const from = zeros ? nullptr : a_.outputs + at_.Output(t - 1, b) * width_;
     for (Index u = 0; u < width_; ++u) {
@@ -211,7 +212,7 @@ class GeneralForwardWorker {
     } else {
       row.x = x;
     }
-    if (DropsSteps(o_)) StepDropoutRow(o_, step, width_, {0, width_}, row.factors);
+    if (DropsSteps(o_)) StepDropoutRow(o_, at_.Step(t, b), width_, {0, width_}, row.factors);
     if (a_.reserve_space == nullptr) return;
     row.inputs = reserve_.inputs + step * L::kRow;
     row.recurrents = reserve_.recurrents + step * L::kRow;
@@ -374,7 +375,7 @@ class GeneralForwardWorker {
   void Carry(Index b, Index t) {
     GeneralRow<A>& row = RowOf(b);
     if (o_.cell_zoneout > 0) {
-      ZoneoutRow(o_, Stream::kCellZoneout, t * s_.batch + b, s_.units, z_);
+      ZoneoutRow(o_, Stream::kCellZoneout, at_.Step(t, b), s_.units, z_);
       for (Index u = 0; u < s_.units; ++u) state_[u] += z_[u] * (row.prev[1][u] - state_[u]);
     }
     for (Index u = 0; u < padded_; ++u) row.next[1][u] = u < s_.units ? state_[u] : A(0);
@@ -401,7 +402,7 @@ class GeneralForwardWorker {
   void Finish(Index b, Index t) {
     GeneralRow<A>& row = RowOf(b);
     if (o_.zoneout > 0) {
-      ZoneoutRow(o_, Stream::kZoneout, t * s_.batch + b, width_, z_);
+      ZoneoutRow(o_, Stream::kZoneout, at_.Step(t, b), width_, z_);
       for (Index u = 0; u < width_; ++u) row.new_h[u] += z_[u] * (row.h[u] - row.new_h[u]);
     }
     T* const to = a_.outputs + at_.Output(t, b) * width_;
@@ -413,7 +414,7 @@ class GeneralForwardWorker {
     const GeneralRow<A>& row = RowOf(b);
     StoreRow(row.h, width_, a_.final[0] + b * width_);
     for (int s = 1; s < Cell::kStates; ++s) {
-      StoreRow(row.prev[s], s_.units, a_.final[s] + b * s_.units);
+      KeepState(a_, s, b * s_.units, s_.units, row.prev[s]);
     }
   }
 
