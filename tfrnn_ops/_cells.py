@@ -48,7 +48,8 @@ class Cell:
         return tuple(name for name, fused in self.options.items() if isinstance(fused, tuple))
 
 
-_ACTIVATIONS = (
+# The activations that the fused ops compute.
+ACTIVATIONS = (
     *("tanh", "sigmoid", "hard_sigmoid", "relu", "relu6", "elu", "selu", "softplus", "softsign"),
     *("linear", "silu", "gelu"),
 )
@@ -59,8 +60,8 @@ LSTM = Cell(
     ("h", "c"),
     reference.lstm,
     options={
-        "activation": _ACTIVATIONS,
-        "recurrent_activation": _ACTIVATIONS,
+        "activation": ACTIVATIONS,
+        "recurrent_activation": ACTIVATIONS,
         "recurrent_dropout": True,
         "zoneout": True,
         "cell_zoneout": True,
@@ -82,8 +83,8 @@ GRU = Cell(
     ("h",),
     reference.gru,
     options={
-        "activation": _ACTIVATIONS,
-        "recurrent_activation": _ACTIVATIONS,
+        "activation": ACTIVATIONS,
+        "recurrent_activation": ACTIVATIONS,
         "reset_after": True,
         "recurrent_dropout": True,
         "zoneout": True,
@@ -101,7 +102,7 @@ SIMPLE_RNN = Cell(
     ("h",),
     reference.simple_rnn,
     options={
-        "activation": _ACTIVATIONS,
+        "activation": ACTIVATIONS,
         "recurrent_dropout": True,
         "zoneout": True,
         "layer_norm": True,
@@ -117,7 +118,7 @@ IND_RNN = Cell(
     ("h",),
     reference.ind_rnn,
     options={
-        "activation": _ACTIVATIONS,
+        "activation": ACTIVATIONS,
         "recurrent_dropout": True,
         "zoneout": True,
         "layer_norm": True,
