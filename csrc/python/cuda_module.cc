@@ -19,9 +19,11 @@ namespace py = pybind11;
 namespace tfrnn {
 namespace {
 
+void Check(const std::string& error) {
+  if (!error.empty()) throw std::runtime_error(error);
+}
 void Check(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
+  if (error != cudaSuccess) Check(std::string(what) + ": " + cudaGetErrorString(error));
 }
 
 // The device pointer of a dense array, after checking its element type and shape.
@@ -85,8 +87,11 @@ void Forward(const std::string& type, const py::object& x, const std::vector<py:
     args.initial[i] = data("initial", initial[i], {s.batch, s.units});
     args.final[i] = data("final", final[i], {s.batch, s.units});
   }
-  args.workspace = data("workspace", workspace, {s.batch, s.units});
-  Check(cuda::Forward<Cell, T>(args, reinterpret_cast<cudaStream_t>(stream)), "forward");
+  const cuda::Plan plan;
+  const std::size_t bytes = cuda::Layer<Cell, T>::ForwardWorkspace(s, 1, plan, false);
+  args.workspace = Pointer("workspace", workspace, "|u1", {static_cast<std::int64_t>(bytes)});
+  Check(cuda::Layer<Cell, T>::Forward(&args, 1, cuda::CallOptions(), plan,
+                                      reinterpret_cast<cuda::Stream>(stream)));
 }
 
 template <template <typename> class Cell>
@@ -107,8 +112,17 @@ void Bind(py::module_& m, const char* name) {
       py::arg("bias"), py::arg("mask"), py::arg("outputs"), py::arg("final"), py::arg("workspace"),
       py::kw_only(), py::arg("time_major") = false, py::arg("go_backwards") = false,
       py::arg("zero_output_for_mask") = false, py::arg("stream") = 0,
-      "Enqueues an inference call over device arrays (float32 or float64); workspace is "
-      "[batch, units]. Does not synchronise.");
+      "Enqueues an inference call over device arrays (float32 or float64), one step at a time; "
+      "workspace is uint8, of the length that ..._workspace says. Does not synchronise.");
+  m.def((std::string(name) + "_workspace").c_str(),
+        [](std::int64_t time, std::int64_t batch, std::int64_t units, int element_size) {
+          const RnnShape shape{time, batch, 0, units, false};
+          return element_size == 8
+                     ? cuda::Layer<Cell, double>::ForwardWorkspace(shape, 1, cuda::Plan(), false)
+                     : cuda::Layer<Cell, float>::ForwardWorkspace(shape, 1, cuda::Plan(), false);
+        },
+        py::arg("time"), py::arg("batch"), py::arg("units"), py::arg("element_size"),
+        "The bytes of the workspace of a call.");
 }
 
 // What stands between this process and a GPU, or "" if nothing does.

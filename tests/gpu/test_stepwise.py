@@ -44,7 +44,11 @@ def test_forward_equals_the_cpu(cell, batch, time, features, units, masked):
         None if mask is None else device(mask),
         outputs,
         final,
-        torch.empty_like(final[0]),
+        torch.empty(
+            getattr(_core, f"cuda_{cell}_workspace")(time, batch, units, 8),
+            dtype=torch.uint8,
+            device="cuda",
+        ),
         go_backwards=True,
         stream=torch.cuda.current_stream().cuda_stream,
     )
