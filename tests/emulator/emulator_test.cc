@@ -106,7 +106,9 @@ TEST(EmulatorTest, RemoteStoresArriveLate) {
   EXPECT_EQ(out[1], 7);
 }
 
-void NoteOrder(int* next, int* order) { order[(*next)++] = static_cast<int>(prim::Thread()); }
+void NoteOrder(int* next, int* order) {
+  order[__atomic_fetch_add(next, 1, __ATOMIC_RELAXED)] = static_cast<int>(prim::Thread());
+}
 TEST(EmulatorTest, SeedsMakeSchedules) {
   std::set<std::vector<int>> orders;
   for (std::uint64_t seed : {0, 1, 2, 2}) {

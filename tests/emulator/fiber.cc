@@ -13,7 +13,6 @@
 extern "C" {
 void* __tsan_get_current_fiber();
 void* __tsan_create_fiber(unsigned flags);
-void __tsan_destroy_fiber(void* fiber);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* address);
 void __tsan_release(void* address);
@@ -63,21 +62,31 @@ std::size_t scheduler_stack_bytes;
 #if defined(EMULATOR_TSAN)
 void* scheduler_thread_sanitizer;
 #endif
-std::vector<char*> free_stacks;
 
-char* TakeStack() {
-  if (free_stacks.empty()) {
-    void* const stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (stack == MAP_FAILED) std::abort();
-    return static_cast<char*>(stack);
-  }
-  char* const stack = free_stacks.back();
-  free_stacks.pop_back();
+// What a fiber needs outlives it and serves the next: making it takes far longer than a launch.
+struct Slot {
+  char* stack;
+  void* thread_sanitizer;
+};
+std::vector<Slot> free_slots;
+
+Slot TakeSlot() {
+  if (!free_slots.empty()) {
+    const Slot slot = free_slots.back();
+    free_slots.pop_back();
 #if defined(EMULATOR_ASAN)
-  __asan_unpoison_memory_region(stack, kStackBytes);  // of the frames that its last user left
+    __asan_unpoison_memory_region(slot.stack, kStackBytes);  // of frames that nobody left
 #endif
-  return stack;
+    return slot;
+  }
+  void* const stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (stack == MAP_FAILED) std::abort();
+  Slot slot{static_cast<char*>(stack), nullptr};
+#if defined(EMULATOR_TSAN)
+  slot.thread_sanitizer = __tsan_create_fiber(0);
+#endif
+  return slot;
 }
 
 void SwitchToScheduler([[maybe_unused]] bool for_good) {
@@ -109,7 +118,8 @@ void Start() {
 
 void CreateFiber(Fiber* fiber, void (*body)(void*), void* argument) {
   fiber->body = body, fiber->argument = argument, fiber->done = false;
-  fiber->stack = TakeStack();
+  const Slot slot = TakeSlot();
+  fiber->stack = slot.stack, fiber->thread_sanitizer = slot.thread_sanitizer;
   void** top = reinterpret_cast<void**>(fiber->stack + kStackBytes);
   *--top = nullptr;  // keeps the stack aligned as a call would leave it
   *--top = reinterpret_cast<void*>(Start);
@@ -117,16 +127,10 @@ void CreateFiber(Fiber* fiber, void (*body)(void*), void* argument) {
   fiber->stack_pointer = top;
 #if defined(EMULATOR_TSAN)
   scheduler_thread_sanitizer = __tsan_get_current_fiber();
-  fiber->thread_sanitizer = __tsan_create_fiber(0);
 #endif
 }
 
-void DestroyFiber(Fiber* fiber) {
-  free_stacks.push_back(fiber->stack);
-#if defined(EMULATOR_TSAN)
-  __tsan_destroy_fiber(fiber->thread_sanitizer);
-#endif
-}
+void DestroyFiber(Fiber* fiber) { free_slots.push_back({fiber->stack, fiber->thread_sanitizer}); }
 
 void Resume(Fiber* fiber) {
   running = fiber;
