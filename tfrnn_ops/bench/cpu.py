@@ -16,6 +16,7 @@ from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.bench import PROGRAM, machine, plot, report, runner, table, v1
 from tfrnn_ops.bench.argument_types import at_least, positive, shape, some_of
 from tfrnn_ops.bench.cases import CELLS, DTYPES, MODES, QUICK_SHAPES, SHAPES, Case
+from tfrnn_ops.bench.options import OPTIONS
 from tfrnn_ops.bench.peers import OTHERS
 from tfrnn_ops.bench.refcheck import SIXTEEN_BIT_SUMS, TOLERANCE, Mismatch
 from tfrnn_ops.bench.results import Run
@@ -77,6 +78,12 @@ def _measuring_arguments() -> argparse.ArgumentParser:
         help=f"{','.join(OTHERS)}: Keras as a graph, Keras compiled by XLA, "
         "tf.raw_ops.BlockLSTM, PyTorch",
     )
+    what.add_argument(
+        "--option",
+        type=some_of(*OPTIONS),
+        default=[],
+        help=f"{','.join(OPTIONS)}: instead of plain layers those with an option, one by one",
+    )
     what.add_argument("--mode", type=some_of(*MODES), default=list(MODES), help=",".join(MODES))
     how = p.add_argument_group("how")
     default = runner.Plan
@@ -124,7 +131,14 @@ def plan(args: argparse.Namespace) -> runner.Plan:
         thoroughness["budget"] = args.seconds
     shapes = args.shape or (QUICK_SHAPES if args.quick else SHAPES)
     return runner.Plan(
-        [Case(cell, s, dtype) for dtype in args.dtype for cell in args.cell for s in shapes],
+        [
+            Case(cell, s, dtype, option)
+            for dtype in args.dtype
+            for cell in args.cell
+            for s in shapes
+            for option in args.option or [""]
+            if not option or cell in (OPTIONS[option].cells or CELLS)
+        ],
         args.mode,
         args.against,
         args.threads,

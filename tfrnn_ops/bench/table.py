@@ -37,7 +37,7 @@ def sheets(run: Run) -> Iterator[Sheet]:
 
 def _row(m: Measurement, others: list[str]) -> list[str]:
     cells = [
-        str(m.case.shape),
+        m.case.label,
         m.mode,
         spread(m.time(Ours.name), 1e3),
         number(m.gflops(Ours.name)),

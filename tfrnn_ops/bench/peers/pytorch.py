@@ -24,6 +24,8 @@ class PyTorch(Peer):
         """It may not be installed, and its GRU resets after the product only."""
         if importlib.util.find_spec("torch") is None:
             return "is not installed: pip install torch"
+        if case.option:
+            return f"is not run with {case.option}"
         if case.cell not in _CLASSES:
             return "has no GRU that resets before the product"
         return None
