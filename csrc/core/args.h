@@ -78,6 +78,7 @@ struct ForwardArgs {
   void* reserve_space = nullptr;         // kept for the gradient; absent in inference
   const void* carry_in = nullptr;        // S - 1 of [B, U] in the compute type, in place of initial
   void* carry_out = nullptr;             // likewise, besides final
+  bool packed = false;  // the workspace is that of a call with the same shape and weights
   void* workspace = nullptr;
 };
 
@@ -110,6 +111,7 @@ struct BackwardArgs {
   const void* dcarry_in = nullptr;
   void* dcarry_out = nullptr;
   bool continues = false;
+  bool packed = false;  // as in ForwardArgs
   void* workspace = nullptr;
 };
 
@@ -121,7 +123,8 @@ struct InputGradientArgs {
   const bool* mask = nullptr;        // rows of 1, may be absent
   const T* input_dropout = nullptr;  // [G, B, C], may be absent
   const void* dgates = nullptr;
-  T* dx = nullptr;  // rows of C
+  T* dx = nullptr;      // rows of C
+  bool packed = false;  // as in ForwardArgs
   void* workspace = nullptr;
 };
 

@@ -218,7 +218,7 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   BackwardSpace<CellT, T> space(a, pool, arena);
   space.steps.Fill();
   BackwardWeights<A> weights;
-  if (s.time > 0) {
+  if (s.time > 0 && !a.packed) {
     PackAllTransposed<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.units, s.units,
                                                  space.recurrent[0], pool);
     if constexpr (Cell::kPhases == 2) {

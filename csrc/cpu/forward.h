@@ -338,7 +338,7 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
   if (s.batch == 0 || s.units == 0) return;
   Arena arena(a.workspace);
   const ForwardSpace<CellT, T> space(a, pool, arena);
-  if (s.time > 0) PackForward<CellT, T>(a, space, pool);
+  if (s.time > 0 && !a.packed) PackForward<CellT, T>(a, space, pool);
 
   ForwardWeights<A> weights;
   for (int p = 0; p < L::Cell::kPhases; ++p) {

@@ -64,9 +64,19 @@ class ForwardOp : public RnnOp<TF> {
   // One segment after the other, keeping the states between them.
   absl::Status ForwardSegments(OpKernelContext* ctx, const Segments<T>& segments,
                                const ForwardArgs<T>& whole, uint8_t* reserve) const {
+    const cpu::Pool pool = this->PoolFor(ctx, whole.shape);
+    ForwardArgs<T> first = whole;
+    first.shape = segments.Shape(0);
+    Tensor workspace;
+    TF_RETURN_IF_ERROR(ctx->allocate_temp(
+        tensorflow::DT_UINT8,
+        TensorShape({static_cast<int64_t>(this->cell_.kernels->forward_workspace(first, pool))}),
+        &workspace));
     for (int64_t i = 0; i < segments.count(); ++i) {
       ForwardArgs<T> args = whole;
       args.shape = segments.Shape(i);
+      args.workspace = workspace.flat<uint8_t>().data();
+      args.packed = i > 0 && args.shape.time == first.shape.time;
       if (i > 0) {
         args.initial[0] = segments.H(reserve, i);
         args.carry_in = segments.Carry(reserve, i);
@@ -75,8 +85,7 @@ class ForwardOp : public RnnOp<TF> {
         args.final[0] = segments.H(reserve, i + 1);
         args.carry_out = segments.Carry(reserve, i + 1);
       }
-      TF_RETURN_IF_ERROR(this->Launch(ctx, args, this->cell_.kernels->forward_workspace,
-                                      this->cell_.kernels->forward));
+      this->cell_.kernels->forward(args, pool);
     }
     return absl::OkStatus();
   }

@@ -14,7 +14,9 @@ class GradRecomputeOp : public RnnOp<TF> {
   using A = ComputeType<T>;
 
  public:
-  using Base::Base;
+  GradRecomputeOp(OpKernelConstruction* c, RnnCell<TF> cell) : Base(c, std::move(cell)) {
+    OP_REQUIRES_OK(c, c->GetAttr("skip_input", &skips_input_));
+  }
 
   void Compute(OpKernelContext* ctx) override {
     const CellCounts& counts = this->cell_.counts;
@@ -38,6 +40,7 @@ class GradRecomputeOp : public RnnOp<TF> {
     auto* const kept = const_cast<uint8_t*>(reserve.template flat<uint8_t>().data());
     for (int64_t i = segments.count() - 1; i >= 0; --i) {
       const RnnShape part = segments.Shape(i);
+      memory.packed = i + 1 < segments.count() && part.time == segments.Shape(i + 1).time;
       Again(call, part, i, segments, kept, memory);
       Back(ctx, call, part, i, segments, kept, memory, g);
     }
@@ -51,6 +54,7 @@ class GradRecomputeOp : public RnnOp<TF> {
   // Of one segment; the workspaces of the gradients hold sums from segment to segment.
   struct Memory {
     cpu::Pool pool;
+    bool packed = false;  // the workspaces hold packed weights
     Tensor reserve, outputs, final[kMaxStates], carry[2];
     Tensor forward, backward, input, weights;
   };
@@ -89,7 +93,8 @@ class GradRecomputeOp : public RnnOp<TF> {
     for (int s = 0; s < states; ++s) TF_RETURN_IF_ERROR(like(s, in.initial(s), &g->dinitial[s]));
     TF_RETURN_IF_ERROR(like(states, in.vectors(), &g->dvectors));
     TF_RETURN_IF_ERROR(like(states + 1, in.layer_norm(), &g->dlayer_norm));
-    TF_RETURN_IF_ERROR(like(states + 2, in.x(), &g->dx));
+    TF_RETURN_IF_ERROR(Like(ctx, states + 2,
+                            skips_input_ ? TensorShape({0}) : ctx->input(in.x()).shape(), &g->dx));
     TF_RETURN_IF_ERROR(like(states + 3, in.kernel(), &g->dkernel));
     TF_RETURN_IF_ERROR(like(states + 4, in.recurrent_kernel(), &g->drecurrent_kernel));
     const bool has_bias = call.bias != nullptr && call.layer_norm == nullptr;
@@ -175,7 +180,7 @@ class GradRecomputeOp : public RnnOp<TF> {
   void Again(const Call<T>& call, const RnnShape& part, int64_t i, const Segments<T>& segments,
              uint8_t* kept, Memory& m) const {
     ForwardArgs<T> args = ForwardOf(call, part, segments, i, kept, m);
-    args.workspace = Data8(m.forward);
+    args.workspace = Data8(m.forward), args.packed = m.packed;
     this->cell_.kernels->forward(args, m.pool);
   }
 
@@ -203,12 +208,15 @@ class GradRecomputeOp : public RnnOp<TF> {
     args.dcarry_in = continues ? Data8(m.carry[(i + 1) % 2]) : nullptr;
     args.dcarry_out = Data8(m.carry[i % 2]);
     args.continues = continues;
-    args.workspace = Data8(m.backward);
+    args.workspace = Data8(m.backward), args.packed = m.packed;
     kernels.backward(args, m.pool);
 
-    InputGradientArgs<T> input = InputOf(call, part);
-    input.dgates = args.dgates, input.dx = g.dx, input.workspace = Data8(m.input);
-    kernels.input_gradient(input, m.pool);
+    if (!skips_input_) {
+      InputGradientArgs<T> input = InputOf(call, part);
+      input.dgates = args.dgates, input.dx = g.dx;
+      input.workspace = Data8(m.input), input.packed = m.packed;
+      kernels.input_gradient(input, m.pool);
+    }
 
     WeightGradientArgs<T> weights = WeightsOf(call, part);
     weights.initial_h = h, weights.outputs = args.outputs, weights.dgates = args.dgates;
@@ -218,6 +226,8 @@ class GradRecomputeOp : public RnnOp<TF> {
     weights.workspace = Data8(m.weights);
     kernels.weight_gradient(weights, m.pool);
   }
+
+  bool skips_input_ = false;
 };
 
 }  // namespace tfrnn

@@ -165,7 +165,9 @@ absl::Status GradRecomputeShape(InferenceContext* c, const CellCounts& counts) {
   for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(in.initial(s)));
   c->set_output(counts.states, c->input(in.vectors()));
   c->set_output(counts.states + 1, c->input(in.layer_norm()));
-  c->set_output(counts.states + 2, c->input(in.x()));
+  bool skip_input;
+  TF_RETURN_IF_ERROR(c->GetAttr("skip_input", &skip_input));
+  c->set_output(counts.states + 2, skip_input ? c->Vector(0) : c->input(in.x()));
   SetWeightShapes(c, counts, counts.states + 3);
   return absl::OkStatus();
 }

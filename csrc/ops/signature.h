@@ -105,7 +105,8 @@ struct Operands {
       .SetShapeFn([](InferenceContext* c) { return GradWeightsShape(c, counts(c)); })   \
       .Doc("The gradients of " name " with respect to its matrices and biases.");       \
   REGISTER_OP(name "GradRecompute")                                                     \
-      .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
+      .TFRNN_ATTRIBUTES more.Attr("skip_input: bool = false")                           \
+      .TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")                                \
       .Input("reserve_space: uint8")                                                    \
       .Output("dinitial_state: states * T")                                             \
       .Output("dvectors: T")                                                            \

@@ -159,7 +159,7 @@ class FusedOp:
         given = (*operands.arguments(), doutputs, dfinal_state, dcell_states, outputs)
         gradient = operands.like(None)
         if attributes["recompute"]:
-            found = self._all_at_once(given, reserve_space, attributes)
+            found = self._all_at_once(op, given, reserve_space, attributes)
         else:
             found = self._step_by_step(op, operands, given, reserve_space, attributes)
         for name, result in found.items():
@@ -183,11 +183,19 @@ class FusedOp:
             gradients.update(zip(_WEIGHTS, found, strict=True))
         return gradients
 
-    def _all_at_once(self, given: Any, reserve_space: Any, attributes: Any) -> dict[str, Any]:
+    def _all_at_once(
+        self, op: Any, given: Any, reserve_space: Any, attributes: Any
+    ) -> dict[str, Any]:
         """All gradients of a call that kept only some states: segments cannot be pruned."""
         names = ("initial_state", "vectors", "layer_norm", "x", *_WEIGHTS)
-        found = self.function("GradRecompute")(*given, reserve_space, **attributes)
-        return dict(zip(names, found, strict=True))
+        skips = 0 in _unused_gradients(op)
+        results = self.function("GradRecompute")(
+            *given, reserve_space, skip_input=skips, **attributes
+        )
+        found = dict(zip(names, results, strict=True))
+        if skips:
+            del found["x"]
+        return found
 
 
 def _offsets(dlayer_norm: Any, bias: Any) -> Any:

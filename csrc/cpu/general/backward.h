@@ -412,15 +412,11 @@ class GeneralBackwardWorker {
 };
 
 template <template <typename> class CellT, typename T>
-void GeneralBackward(const BackwardArgs<T>& a, const Pool& pool) {
+void PackGeneralBackward(const BackwardArgs<T>& a, const GeneralBackwardSpace<CellT, T>& space,
+                         const Pool& pool) {
   using L = Layout<CellT, ComputeType<T>>;
   using Cell = typename L::Cell;
   const RnnShape& s = a.shape;
-  if (s.batch == 0 || s.units == 0) return;
-  Arena arena(a.workspace);
-  GeneralBackwardSpace<CellT, T> space(a, pool, arena);
-  space.Clear(a.continues);
-  space.steps.Fill();
   space.parameters.Fill(a.bias, a.vectors, a.layer_norm);
   if constexpr (Cell::kRecurrent) {
     PackAllTransposed<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.Hidden(), s.units,
@@ -437,6 +433,17 @@ void GeneralBackward(const BackwardArgs<T>& a, const Pool& pool) {
     PackPlain<L>(a.projection, s.projection, s.units, /*transposed=*/true, space.transposed);
     PackPlain<L>(a.projection, s.units, s.projection, /*transposed=*/false, space.projection);
   }
+}
+
+template <template <typename> class CellT, typename T>
+void GeneralBackward(const BackwardArgs<T>& a, const Pool& pool) {
+  const RnnShape& s = a.shape;
+  if (s.batch == 0 || s.units == 0) return;
+  Arena arena(a.workspace);
+  GeneralBackwardSpace<CellT, T> space(a, pool, arena);
+  space.Clear(a.continues);
+  space.steps.Fill();
+  if (!a.packed) PackGeneralBackward<CellT, T>(a, space, pool);
   ParallelFor(pool, space.split.shards, [&](int i) {
     GeneralBackwardWorker<CellT, T>(a, space, PartOf(s.batch, i, space.split.shards)).Run();
   });

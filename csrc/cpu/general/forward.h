@@ -436,13 +436,11 @@ class GeneralForwardWorker {
 };
 
 template <template <typename> class CellT, typename T>
-void GeneralForward(const ForwardArgs<T>& a, const Pool& pool) {
+void PackGeneralForward(const ForwardArgs<T>& a, const GeneralForwardSpace<CellT, T>& space,
+                        const Pool& pool) {
   using L = Layout<CellT, ComputeType<T>>;
   using Cell = typename L::Cell;
   const RnnShape& s = a.shape;
-  if (s.batch == 0 || s.units == 0) return;
-  Arena arena(a.workspace);
-  const GeneralForwardSpace<CellT, T> space(a, pool, arena);
   space.parameters.Fill(a.bias, a.vectors, a.layer_norm);
   const Index blocks = L::Blocks(s.units);
   const int packers = static_cast<int>(Max(1, Min(pool.threads, blocks)));
@@ -463,6 +461,15 @@ void GeneralForward(const ForwardArgs<T>& a, const Pool& pool) {
   if (s.projection > 0) {
     PackPlain<L>(a.projection, s.units, s.projection, /*transposed=*/false, space.projection);
   }
+}
+
+template <template <typename> class CellT, typename T>
+void GeneralForward(const ForwardArgs<T>& a, const Pool& pool) {
+  const RnnShape& s = a.shape;
+  if (s.batch == 0 || s.units == 0) return;
+  Arena arena(a.workspace);
+  const GeneralForwardSpace<CellT, T> space(a, pool, arena);
+  if (!a.packed) PackGeneralForward<CellT, T>(a, space, pool);
   ParallelFor(pool, space.split.shards, [&](int i) {
     const Range batch = PartOf(s.batch, i, space.split.shards);
     GeneralForwardWorker<CellT, T>(a, space, batch, i).Run();
