@@ -1,8 +1,8 @@
 // The forward op of every cell.
 #pragma once
 
+#include "csrc/core/segments.h"
 #include "csrc/ops/op_base.h"
-#include "csrc/ops/segments.h"
 
 namespace tfrnn {
 

@@ -2,8 +2,8 @@
 // each runs forward once more, from the states that were kept, and then backward.
 #pragma once
 
+#include "csrc/core/segments.h"
 #include "csrc/ops/gradient_ops.h"
-#include "csrc/ops/segments.h"
 
 namespace tfrnn {
 

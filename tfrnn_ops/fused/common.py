@@ -97,10 +97,13 @@ class FusedOp:
             recurrent_kernel: `[units, gates * units]`, or `[units]` if the cell is diagonal.
             bias: the cell's bias, or None.
             mask: boolean, the first two axes of `inputs`; or None.
-            input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product with
-                each gate's weights, the same at every step; or None. It has no gradient.
+            input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product
+                with each gate's weights, the same at every step; or None. It has no gradient.
             recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand.
-            peephole, layer_norm, projection, seed: tensors as the functions take them, or None.
+            peephole: `[3, units]`, or None.
+            layer_norm: gains and offsets, `[2, columns]`, or None.
+            projection: `[units, outputs]`, or None.
+            seed: integers `[2]`, or None if nothing is drawn.
             keep_reserve: whether to keep what the gradient needs. Without it a gradient is still
                 right, but runs the forward op a second time.
             **options: the other options by the functions' names; those left out are off.

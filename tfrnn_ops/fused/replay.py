@@ -23,9 +23,7 @@ _WEIGHTS = ("kernel", "recurrent_kernel", "bias", "projection")
 _DIFFERENTIABLE = ("x", *_WEIGHTS, "vectors", "layer_norm")
 
 
-def second_gradient(
-    fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any]
-) -> list[Any]:
+def second_gradient(fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any]) -> list[Any]:
     """The gradients of the inputs of an op of the gradient.
 
     Args:

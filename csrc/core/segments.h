@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "csrc/core/args.h"
+#include "csrc/core/types.h"
 
 namespace tfrnn {
 
