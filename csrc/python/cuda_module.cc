@@ -13,6 +13,7 @@
 #include "csrc/cells/lstm.h"
 #include "csrc/cells/simple_rnn.h"
 #include "cuda/launch.h"
+#include "cuda/query_device.h"
 
 namespace py = pybind11;
 
@@ -143,6 +144,14 @@ std::string Obstacle() {
 
 void BindCuda(py::module_& m) {
   m.def("cuda_obstacle", &Obstacle, "Why CUDA kernels cannot run here, or '' if they can.");
+  m.def(
+      "cuda_device",
+      [](int ordinal) {
+        cuda::Device device;
+        Check(cuda::QueryDevice(ordinal, &device), "cuda_device");
+        return device;
+      },
+      py::arg("ordinal") = 0, "The GPU at hand, as gpu_plan() takes it.");
   Bind<Lstm>(m, "cuda_lstm");
   Bind<Gru>(m, "cuda_gru");
   Bind<SimpleRnn>(m, "cuda_simple_rnn");
