@@ -18,6 +18,7 @@
 #include "csrc/cells/lstm.h"
 #include "csrc/cells/simple_rnn.h"
 #include "csrc/cpu/kernels.h"
+#include "csrc/python/plan_module.h"
 #if defined(TFRNN_WITH_CUDA)
 #include "csrc/python/cuda_module.h"
 #endif
@@ -286,6 +287,7 @@ PYBIND11_MODULE(_core, m) {
 #else
   m.attr("built_with_cuda") = false;
 #endif
+  tfrnn::BindPlan(m);
   m.def(
       "isa", [] { return tfrnn::cpu::IsaName(tfrnn::cpu::ActiveIsa()); },
       "The instruction set in use: baseline, avx2 or avx512.");
