@@ -26,6 +26,7 @@ endif()
 
 find_package(CUDAToolkit REQUIRED)
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)
+list(FILTER cuda_sources EXCLUDE REGEX "/microbench.cu$")
 add_library(tfrnn_cuda STATIC ${cuda_sources})
 target_include_directories(tfrnn_cuda PUBLIC ${PROJECT_SOURCE_DIR})
 target_include_directories(tfrnn_cuda SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
@@ -33,3 +34,7 @@ target_compile_definitions(tfrnn_cuda PUBLIC TFRNN_WITH_CUDA=1)
 target_compile_options(tfrnn_cuda PRIVATE -Xcompiler=-Wall,-Wextra -Xfatbin=-compress-all)
 set_target_properties(tfrnn_cuda PROPERTIES CUDA_VISIBILITY_PRESET hidden)
 target_link_libraries(tfrnn_cuda PUBLIC tfrnn_plan CUDA::cudart_static)
+
+# Measures the constants of cuda/constants.cc; built on request only.
+add_executable(tfrnn_microbench EXCLUDE_FROM_ALL cuda/microbench.cu)
+target_link_libraries(tfrnn_microbench PRIVATE tfrnn_cuda)
