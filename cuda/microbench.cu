@@ -103,16 +103,20 @@ class Microbench {
   }
 
   void MeasureGrid() {
+    constexpr int kFlags = 8192;  // words before the data
     for (const int blocks : {all_ / 4, all_ / 2, all_}) {
       const Shape shape = {blocks, kThreads, 0, 0, true};
       const auto clear = [this] { words_.Clear(); };
-      const double counter =
-          Cycles(shape, cycles_, clear, GridExchange, words_.get(), words_.get() + 1024) / kRepeats;
-      const double flags =
-          Cycles(shape, cycles_, clear, FlagExchange, reinterpret_cast<uint4*>(words_.get())) /
-          kRepeats;
-      Print("grid_exchange_cycles", blocks == all_ ? "" : Setting("blocks=", blocks), counter);
-      Print("flag_exchange_cycles", blocks == all_ ? "" : Setting("blocks=", blocks), flags);
+      std::uint32_t* const flags = words_.get();
+      const std::string setting = Setting("blocks=", blocks);
+      const double grid =
+          Cycles(shape, cycles_, clear, GridExchange, flags, flags + kFlags) / kRepeats;
+      Print("grid_exchange_cycles", blocks == all_ ? "" : setting, grid);
+      Print("counter_exchange_cycles", setting,
+            Cycles(shape, cycles_, clear, CounterExchange, flags, flags + kFlags) / kRepeats);
+      Print(
+          "data_as_flag_exchange_cycles", setting,
+          Cycles(shape, cycles_, clear, FlagExchange, reinterpret_cast<uint4*>(flags)) / kRepeats);
     }
   }
 

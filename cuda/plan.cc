@@ -15,6 +15,7 @@ constexpr Policy kPolicies[] = {Policy::kOneBlock, Policy::kCluster, Policy::kGr
                                 Policy::kStepwise};
 constexpr int kTileRows[] = {8, 16, 32};
 constexpr int kWarps[] = {8, 16};
+constexpr int kMaxGridY = 65535;
 constexpr int kMaxWarpRows = 16 * 16;  // what the registers of 16 warps have room for
 
 std::string Number(std::int64_t n) { return std::to_string(n); }
@@ -25,8 +26,11 @@ std::string Microseconds(double us) {
   return text;
 }
 
-// The compiler may give a thread this many: the kernels' launch bounds.
-int RegistersOfThread(int warps) { return warps == 16 ? 128 : 255; }
+// The launch bounds of the kernels leave a thread this many.
+int RegistersOfThread(const Plan& plan) { return plan.tile_rows == 32 ? 255 : 128; }
+
+// A thread has room for the states of tile_rows / 4 elements.
+int MaxGranules(const Plan& plan) { return plan.warps / 2; }
 
 // Why only the stepwise policy can run the call; empty if others can.
 std::string OptionObstacle(const Call& call, const Device& device) {
@@ -169,7 +173,7 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
     return obstacle;
   }
   const int threads = 32 * plan.warps;
-  if (threads * RegistersOfThread(plan.warps) > device.registers) {
+  if (threads * RegistersOfThread(plan) > device.registers) {
     return Number(threads) + " threads a block exceed the registers of a multiprocessor";
   }
   if (plan.warps * plan.tile_rows > kMaxWarpRows) {
@@ -180,6 +184,14 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
   if (shared > device.shared_per_block) {
     return "a block of " + Number(plan.unit_slices) + " needs " + Number(shared) +
            " bytes of shared memory, it may have " + Number(device.shared_per_block);
+  }
+  const Geometry g = GeometryFor(call, plan);
+  if (g.granules > MaxGranules(plan)) {
+    return "a block of " + Number(plan.unit_slices) + " has " + Number(g.units) +
+           " units, its registers hold " + Number(MaxGranules(plan) * kGranule);
+  }
+  if (plan.batch_slices > kMaxGridY) {
+    return Number(plan.batch_slices) + " groups are more than a launch may have";
   }
   if (plan.policy == Policy::kCluster && device.resident_clusters[plan.unit_slices] == 0) {
     return "no cluster of " + Number(plan.unit_slices) + " blocks fits";

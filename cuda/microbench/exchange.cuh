@@ -80,7 +80,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // A counter in L2, then the first load of what another block has written.
 __global__ void __launch_bounds__(kThreads)
-    GridExchange(long long* cycles, std::uint32_t* counter, std::uint32_t* data) {
+    CounterExchange(long long* cycles, std::uint32_t* counter, std::uint32_t* data) {
   const unsigned blocks = gridDim.x;
   std::uint32_t value = threadIdx.x;
   const long long start = clock64();
@@ -91,6 +91,29 @@ __global__ void __launch_bounds__(kThreads)
     if (threadIdx.x == 0) {
       AddRelease(counter);
       while (LoadAcquire(counter) < i * blocks) {
+      }
+    }
+    __syncthreads();
+    value += LoadRelaxed(to + (blockIdx.x + 1) % blocks * kThreads + threadIdx.x);
+  }
+  Report(cycles, start);
+}
+
+// The same with a flag for each block, 32 bytes apart, which the threads of a warp watch.
+__global__ void __launch_bounds__(kThreads)
+    GridExchange(long long* cycles, std::uint32_t* flags, std::uint32_t* data) {
+  const unsigned blocks = gridDim.x;
+  std::uint32_t value = threadIdx.x;
+  const long long start = clock64();
+  for (std::uint32_t i = 1; i <= kRepeats; ++i) {
+    std::uint32_t* const to = data + (i & 1) * blocks * kThreads;
+    to[blockIdx.x * kThreads + threadIdx.x] = value;
+    __syncthreads();
+    if (threadIdx.x == 0) StoreRelease(flags + 8 * blockIdx.x, i);
+    if (threadIdx.x < 32) {
+      for (unsigned k = threadIdx.x; k < blocks; k += 32) {
+        while (LoadAcquire(flags + 8 * k) < i) {
+        }
       }
     }
     __syncthreads();

@@ -33,6 +33,10 @@ __device__ __forceinline__ std::uint32_t LoadAcquire(const std::uint32_t* at) {
   return value;
 }
 
+__device__ __forceinline__ void StoreRelease(std::uint32_t* at, std::uint32_t value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(at), "r"(value) : "memory");
+}
+
 __device__ __forceinline__ std::uint32_t LoadRelaxed(const std::uint32_t* at) {
   std::uint32_t value;
   asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(at) : "memory");
