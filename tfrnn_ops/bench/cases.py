@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
 # Columns of the kernels, in units.
 GATES = {"lstm": 4, "gru": 3, "gru_reset_before": 3, "simple_rnn": 1}
 CELLS = tuple(GATES)
 DTYPES = ("float32", "bfloat16", "float16")
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+# Keras's gates in PyTorch's and cuDNN's order: z, r, h are their r, z, n. The swap undoes itself.
+TORCH_GATES = {"lstm": [0, 1, 2, 3], "gru": [1, 0, 2], "simple_rnn": [0]}
 MODES = ("forward", "train")
 
 
@@ -118,7 +120,7 @@ class Case:
     @property
     def recurrent_bytes(self) -> int:
         """Size of the recurrent kernel, all of which every step needs."""
-        return GATES[self.cell] * self.shape.units**2 * tf.as_dtype(self.dtype).size
+        return GATES[self.cell] * self.shape.units**2 * BYTES[self.dtype]
 
     def bytes_read(self, mode: str) -> int:
         """Bytes of weights that have to be read: the recurrent ones at every step, once each way.
@@ -126,7 +128,7 @@ class Case:
         The forward pass cannot do without, nor can the backward pass: each step waits for the
         one before.
         """
-        size = tf.as_dtype(self.dtype).size
+        size = BYTES[self.dtype]
         kernel_bytes = GATES[self.cell] * self.shape.units * self.shape.features * size
         one_way = self.shape.time * self.recurrent_bytes + kernel_bytes
         return one_way * (2 if mode == "train" else 1)
@@ -152,7 +154,12 @@ class Tensors:
 
     def cast(self, dtype: str) -> Tensors:
         """The same in another dtype."""
-        numpy_dtype = tf.as_dtype(dtype).as_numpy_dtype
+        if dtype == "bfloat16":
+            import ml_dtypes  # TensorFlow's, hence not needed where there is none
+
+            numpy_dtype = np.dtype(ml_dtypes.bfloat16)
+        else:
+            numpy_dtype = np.dtype(dtype)
         return Tensors(*(array.astype(numpy_dtype) for array in vars(self).values()))
 
 

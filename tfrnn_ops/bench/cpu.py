@@ -1,77 +1,31 @@
-"""Command line of the benchmark: `python -m tfrnn_ops.bench --help`."""
+"""The commands that need TensorFlow: `cpu`, `report` and `v1`."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-import math
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfrnn_ops._programs import UserError, require
-from tfrnn_ops.bench import machine, plot, report, runner, table, v1
-from tfrnn_ops.bench.cases import CELLS, DTYPES, MODES, QUICK_SHAPES, SHAPES, Case, Shape
+from tfrnn_ops.bench import PROGRAM, machine, plot, report, runner, table, v1
+from tfrnn_ops.bench.argument_types import at_least, positive, shape, some_of
+from tfrnn_ops.bench.cases import CELLS, DTYPES, MODES, QUICK_SHAPES, SHAPES, Case
 from tfrnn_ops.bench.peers import OTHERS
 from tfrnn_ops.bench.refcheck import SIXTEEN_BIT_SUMS, TOLERANCE, Mismatch
 from tfrnn_ops.bench.results import Run
 
-PROGRAM = "python -m tfrnn_ops.bench"
 # What --quick changes, where nothing else is asked for.
 QUICK: dict[str, Any] = {"rounds": 3, "fewest_rounds": 2, "budget": 2.0, "slot": 0.005}
 
 
-def some_of(*names: str) -> Callable[[str], list[str]]:
-    """Returns an argument type: names with commas between them."""
-
-    def parse(text: str) -> list[str]:
-        found = text.split(",")
-        for name in found:
-            if name not in names:
-                raise argparse.ArgumentTypeError(
-                    f"found {name!r}, expected one or more of {','.join(names)}"
-                )
-        return list(dict.fromkeys(found))
-
-    return parse
-
-
-def shape(text: str) -> Shape:
-    """The argument type of a shape."""
-    try:
-        return Shape.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def at_least(low: int) -> Callable[[str], int]:
-    """Returns an argument type: a whole number."""
-
-    def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < low:
-            raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from {low}")
-        return int(text)
-
-    return parse
-
-
-def positive(text: str) -> float:
-    """The argument type of a duration."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number above 0")
-    return value
-
-
 def parser() -> argparse.ArgumentParser:
-    """Returns the parser of both commands."""
+    """Returns the parser of all commands."""
     top = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Times the layers of tfrnn_ops against other libraries, in turns, and against "
@@ -209,13 +163,12 @@ def execute(args: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> int:
     """Runs the program.
 
     Returns:
         The exit status: 1 if results are wrong, 2 for a mistake in the arguments.
     """
-    argv = sys.argv[1:] if argv is None else list(argv)
     args = parser().parse_args(argv)
     tf.get_logger().setLevel(logging.ERROR)  # no advice on retracing: every case is a new function
     try:
@@ -228,7 +181,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Mismatch as error:
         print(f"{PROGRAM} {args.command}: wrong results: {error}", file=sys.stderr)
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tfrnn_ops.bench.cases import Case, Tensors
+from tfrnn_ops.bench.cases import TORCH_GATES, Case, Tensors
 from tfrnn_ops.bench.peers.base import GRADIENTS, Peer
 
 _CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}
-# Keras's z, r, h are PyTorch's r, z, n; the swap undoes itself.
-_GATE_ORDER = {"lstm": [0, 1, 2, 3], "gru": [1, 0, 2], "simple_rnn": [0]}
 
 
 class PyTorch(Peer):
@@ -55,7 +53,7 @@ class PyTorch(Peer):
 
     def _swap_gates(self, array: np.ndarray) -> np.ndarray:
         """Of an array whose first axis is the gates'."""
-        order = _GATE_ORDER[self._cell]
+        order = TORCH_GATES[self._cell]
         gates = np.split(array, len(order))
         return np.concatenate([gates[i] for i in order])
 
