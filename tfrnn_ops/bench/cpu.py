@@ -48,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
     )
     p = commands.add_parser("v1", help="TF1's dynamic_rnn over its cells against ours")
     v1.add_arguments(p)
+    # Listed here for --help; __main__ runs it without TensorFlow.
+    commands.add_parser("gpu", help="measure on a GPU, or plan for one that is not there")
     return top
 
 
