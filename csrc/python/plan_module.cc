@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "csrc/python/names.h"
 #include "cuda/constants.h"
 #include "cuda/device.h"
 #include "cuda/plan.h"
@@ -17,19 +18,8 @@ namespace py = pybind11;
 namespace tfrnn {
 namespace {
 
-using cuda::Call, cuda::Candidate, cuda::Cell, cuda::Constants, cuda::Device, cuda::DType;
+using cuda::Call, cuda::Candidate, cuda::Constants, cuda::Device;
 using DeviceOrName = std::variant<Device, std::string>;
-
-// The value whose name is `found`; the argument's name is for the error.
-template <typename T>
-T Named(const char* argument, const std::string& found, const std::vector<T>& values) {
-  std::string known;
-  for (const T value : values) {
-    if (found == cuda::Name(value)) return value;
-    known += std::string(known.empty() ? "" : ", ") + cuda::Name(value);
-  }
-  throw py::value_error(std::string(argument) + " must be one of " + known + ", found " + found);
-}
 
 Device DeviceOf(const DeviceOrName& device) {
   if (const auto* given = std::get_if<Device>(&device)) return *given;
@@ -78,10 +68,7 @@ py::dict GpuPlan(const std::string& cell, const std::string& dtype, std::int64_t
                           std::to_string(directions) + " directions");
   }
   Call call;
-  call.cell =
-      Named<Cell>("cell", cell, {Cell::kLstm, Cell::kGru, Cell::kGruResetBefore, Cell::kSimpleRnn});
-  call.dtype = Named<DType>("dtype", dtype,
-                            {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64});
+  call.cell = CellNamed(cell), call.dtype = DTypeNamed(dtype);
   call.pass = backward ? cuda::Pass::kBackward : cuda::Pass::kForward;
   call.batch = batch, call.units = units, call.directions = directions, call.tf32 = tf32;
   call.projection = projection, call.layer_norm = layer_norm;
