@@ -45,16 +45,17 @@ class Ours(GpuPeer):
             tf32=case.dtype == "tf32",
         )
 
+        device, dtype = tensors.inputs[0].device, tensors.inputs[0].dtype
+
         def bytes_of(count: int) -> Any:
-            return torch.empty(count, dtype=torch.uint8, device="cuda")
+            return torch.empty(count, dtype=torch.uint8, device=device)
 
         def unwritten(*sizes: int) -> Any:
-            return torch.full(sizes, float("nan"), dtype=self._dtype, device="cuda")
+            return torch.full(sizes, float("nan"), dtype=dtype, device=device)
 
-        self._dtype = tensors.inputs[0].dtype
         self._workspace = bytes_of(layer.workspace_bytes)
         mask = shape.mask
-        self._mask = None if mask is None else torch.from_numpy(mask.T.copy()).to("cuda")
+        self._mask = None if mask is None else torch.from_numpy(mask.T.copy()).to(device)
         rows, state = (shape.time, shape.batch), (case.directions, shape.batch, shape.units)
         # The second direction has its own outputs, last step first.
         self._outputs = [unwritten(*rows, shape.units) for _ in range(case.directions)]
@@ -62,6 +63,7 @@ class Ours(GpuPeer):
         self._reserve = [bytes_of(layer.reserve_bytes) for _ in range(case.directions)]
         self._dinputs = [unwritten(*rows, shape.features) for _ in range(case.directions)]
         self._dinitial = [unwritten(*state) for _ in tensors.initial]
+        self._dfinal = [torch.zeros_like(state) for state in tensors.initial]
         self._doutputs = self._split(tensors.doutputs)
         self._dweights = [
             Weights(*(torch.full_like(w, float("nan")) for w in vars(d).values()))
@@ -87,6 +89,7 @@ class Ours(GpuPeer):
             pointers |= {
                 "doutputs": self._doutputs[d],
                 "dinputs": self._dinputs[d],
+                **{f"dfinal_{i}": s[d] for i, s in enumerate(self._dfinal)},
                 **{f"dinitial_{i}": s[d] for i, s in enumerate(self._dinitial)},
                 **{f"d{name}": w for name, w in vars(self._dweights[d]).items()},
             }
