@@ -19,7 +19,7 @@ constexpr CellShape Shape() {
   return {C<float>::kGates, C<float>::kSums};
 }
 
-bool Exact(const Call& call) { return call.dtype == DType::kFloat32 && !call.tf32; }
+bool Exact(const Call& call) { return call.dtype == Element::kFloat32 && !call.tf32; }
 
 double MmaCycles(const Call& call, const Constants& k) {
   const double one = SizeOf(call.dtype) == 2 ? k.mma_16bit_cycles : k.mma_tf32_cycles;
@@ -84,7 +84,7 @@ Prediction Stepwise(const Call& call, const Device& device, const Constants& k) 
   const double batch = static_cast<double>(call.batch);
   const double products = width * call.units * batch * call.directions;
   const double bytes = width * call.units * SizeOf(call.dtype) * call.directions;
-  double per_cycle = call.dtype == DType::kFloat64 ? k.fma64_per_cycle : k.fma_per_cycle;
+  double per_cycle = call.dtype == Element::kFloat64 ? k.fma64_per_cycle : k.fma_per_cycle;
   if (HasMma(call, device)) {
     const double of_mma = 16 * kColumns * 32.0 / SizeOf(call.dtype);
     per_cycle = kQuarters * of_mma / MmaCycles(call, k);
@@ -133,15 +133,15 @@ const char* Name(Cell cell) {
   return "";
 }
 
-const char* Name(DType dtype) {
+const char* Name(Element dtype) {
   switch (dtype) {
-    case DType::kFloat16:
+    case Element::kFloat16:
       return "float16";
-    case DType::kBFloat16:
+    case Element::kBFloat16:
       return "bfloat16";
-    case DType::kFloat32:
+    case Element::kFloat32:
       return "float32";
-    case DType::kFloat64:
+    case Element::kFloat64:
       return "float64";
   }
   return "";
@@ -163,22 +163,22 @@ const char* Name(Policy policy) {
 
 const char* Name(Pass pass) { return pass == Pass::kForward ? "forward" : "backward"; }
 
-int SizeOf(DType dtype) {
+int SizeOf(Element dtype) {
   switch (dtype) {
-    case DType::kFloat16:
-    case DType::kBFloat16:
+    case Element::kFloat16:
+    case Element::kBFloat16:
       return 2;
-    case DType::kFloat32:
+    case Element::kFloat32:
       return 4;
-    case DType::kFloat64:
+    case Element::kFloat64:
       return 8;
   }
   return 0;
 }
 
 bool HasMma(const Call& call, const Device& device) {
-  if (call.dtype == DType::kFloat64) return false;
-  return call.dtype == DType::kFloat16 || device.arch >= 80;
+  if (call.dtype == Element::kFloat64) return false;
+  return call.dtype == Element::kFloat16 || device.arch >= 80;
 }
 
 Prediction Predict(const Call& call, const Plan& plan, const Device& device,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cuda/blas.h"
 #include "cuda/constants.h"
 #include "cuda/device.h"
 #include "cuda/plan_types.h"
@@ -11,19 +12,18 @@
 namespace tfrnn::cuda {
 
 enum class Cell { kLstm, kGru, kGruResetBefore, kSimpleRnn };
-enum class DType { kFloat16, kBFloat16, kFloat32, kFloat64 };
 
 CellShape ShapeOf(Cell cell);
 const char* Name(Cell cell);
-const char* Name(DType dtype);
+const char* Name(Element dtype);
 const char* Name(Policy policy);
 const char* Name(Pass pass);
-int SizeOf(DType dtype);
+int SizeOf(Element dtype);
 
 // A call, as far as its plan depends on it.
 struct Call {
   Cell cell = Cell::kLstm;
-  DType dtype = DType::kFloat32;
+  Element dtype = Element::kFloat32;
   Pass pass = Pass::kForward;
   std::int64_t batch = 0, units = 0;
   int directions = 1;

@@ -28,10 +28,10 @@ inline cuda::Cell CellNamed(const std::string& name) {
                      {Cell::kLstm, Cell::kGru, Cell::kGruResetBefore, Cell::kSimpleRnn});
 }
 
-inline cuda::DType DTypeNamed(const std::string& name) {
-  using cuda::DType;
-  return Named<DType>("dtype", name,
-                      {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64});
+inline cuda::Element ElementNamed(const std::string& name) {
+  using cuda::Element;
+  return Named<Element>(
+      "dtype", name, {Element::kFloat16, Element::kBFloat16, Element::kFloat32, Element::kFloat64});
 }
 
 }  // namespace tfrnn

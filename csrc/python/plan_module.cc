@@ -68,7 +68,7 @@ py::dict GpuPlan(const std::string& cell, const std::string& dtype, std::int64_t
                           std::to_string(directions) + " directions");
   }
   Call call;
-  call.cell = CellNamed(cell), call.dtype = DTypeNamed(dtype);
+  call.cell = CellNamed(cell), call.dtype = ElementNamed(dtype);
   call.pass = backward ? cuda::Pass::kBackward : cuda::Pass::kForward;
   call.batch = batch, call.units = units, call.directions = directions, call.tf32 = tf32;
   call.projection = projection, call.layer_norm = layer_norm;

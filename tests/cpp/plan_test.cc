@@ -19,13 +19,14 @@ namespace {
 using testing::Message;
 
 constexpr Cell kCells[] = {Cell::kLstm, Cell::kGru, Cell::kGruResetBefore, Cell::kSimpleRnn};
-constexpr DType kDTypes[] = {DType::kFloat16, DType::kBFloat16, DType::kFloat32, DType::kFloat64};
+constexpr Element kElements[] = {Element::kFloat16, Element::kBFloat16, Element::kFloat32,
+                                 Element::kFloat64};
 constexpr Pass kPasses[] = {Pass::kForward, Pass::kBackward};
 constexpr std::int64_t kBatches[] = {0, 1, 3, 8, 16, 17, 50, 64, 128, 256, 1000000};
 constexpr std::int64_t kUnits[] = {1,   15,  16,  17,   33,   64,   128,  200,  256,
                                    512, 650, 768, 1024, 1536, 2048, 4096, 70000};
 
-Call CallOf(std::int64_t batch, std::int64_t units, DType dtype = DType::kBFloat16,
+Call CallOf(std::int64_t batch, std::int64_t units, Element dtype = Element::kBFloat16,
             Cell cell = Cell::kLstm, Pass pass = Pass::kForward) {
   Call call;
   call.cell = cell, call.dtype = dtype, call.pass = pass;
@@ -41,7 +42,7 @@ Choice PlanFor(const Call& call, const char* device, std::string_view override_t
 
 void ForEveryCall(const std::function<void(const Call&)>& check) {
   for (const Cell cell : kCells) {
-    for (const DType dtype : kDTypes) {
+    for (const Element dtype : kElements) {
       for (const Pass pass : kPasses) {
         for (const std::int64_t batch : kBatches) {
           for (const std::int64_t units : kUnits) {
@@ -60,8 +61,8 @@ void ExpectFits(const Call& call, const Device& device, const Candidate& candida
   EXPECT_TRUE(std::isfinite(candidate.us.total()));
   EXPECT_GT(candidate.us.total(), 0);
   if (plan.policy == Policy::kStepwise) return;
-  EXPECT_NE(call.dtype, DType::kFloat64);
-  EXPECT_TRUE(device.arch >= 80 || call.dtype == DType::kFloat16);
+  EXPECT_NE(call.dtype, Element::kFloat64);
+  EXPECT_TRUE(device.arch >= 80 || call.dtype == Element::kFloat16);
   EXPECT_NE(call.cell, Cell::kGruResetBefore);
 
   EXPECT_TRUE(std::set<int>({8, 16, 32}).count(plan.tile_rows));
@@ -151,14 +152,14 @@ TEST(Plan, WhereThePoliciesWin) {
 }
 
 TEST(Plan, PrecisionCosts) {
-  Call call = CallOf(32, 256, DType::kFloat32);
+  Call call = CallOf(32, 256, Element::kFloat32);
   const Device& h200 = *FindDevice("H200");
   const Constants constants = ConstantsFor(90);
   const Plan plan = {Policy::kCluster, 16, 4, 8, 8};
   const double exact = Predict(call, plan, h200, constants).total();
   call.tf32 = true;
   const double tf32 = Predict(call, plan, h200, constants).total();
-  call.dtype = DType::kBFloat16;
+  call.dtype = Element::kBFloat16;
   EXPECT_GT(exact, tf32);
   EXPECT_GT(tf32, Predict(call, plan, h200, constants).total());
 }
@@ -186,7 +187,8 @@ TEST(Plan, OptionsThatForceTheStepwisePolicySayWhy) {
   expect("layer normalisation takes two", "H200", [](Call* c) { c->layer_norm = true; });
   expect("mask for each gate", "H200", [](Call* c) { c->per_gate_dropout = true; });
   expect("the reset gate acts before", "H200", [](Call* c) { c->cell = Cell::kGruResetBefore; });
-  expect("no matrix instruction for float64", "H200", [](Call* c) { c->dtype = DType::kFloat64; });
+  expect("no matrix instruction for float64", "H200",
+         [](Call* c) { c->dtype = Element::kFloat64; });
   expect("7.5 has no matrix instruction for bfloat16", "T4", [](Call*) {});
   expect("device has no clusters", "A100", [](Call* c) { c->units = 4096; });
 }
@@ -262,7 +264,7 @@ TEST(PlanOverride, MistakesAreExplainedWhicheverPassTheyAreFor) {
              {"stepwise:8x4", "found '8x4', expected nothing after stepwise"},
          }) {
       const Choice choice =
-          PlanFor(CallOf(16, 256, DType::kBFloat16, Cell::kLstm, pass), "H200", text);
+          PlanFor(CallOf(16, 256, Element::kBFloat16, Cell::kLstm, pass), "H200", text);
       EXPECT_NE(choice.error.find(message), std::string::npos) << choice.error;
       EXPECT_EQ(choice.error.find("TFRNN_GPU_PLAN='" + std::string(text) + "': "), 0u)
           << choice.error;
