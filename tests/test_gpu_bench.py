@@ -338,6 +338,18 @@ def test_a_run_prints_and_writes_everything(monkeypatch, capsys, tmp_path):
     assert "a fast one" in capsys.readouterr().out
     assert "| 16,500,768,768 | train | 2 [2, 6.08] g |" in document.read_text()
     assert "python -m tfrnn_ops.bench gpu --quick" in document.read_text()
+
+    def failed(_):
+        m = made_up()
+        m.absent["ours"] = f"{runner.FAILED} RuntimeError: no luck"
+        return runner.GpuRun({}, [m], True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "run", failed)
+        assert main(["gpu"]) == 1
+    assert (
+        "our kernels failed: lstm 16,500,768,768 float16 train: failed" in capsys.readouterr().err
+    )
     complete[0] = False
     document.write_text(empty)
     assert main(["gpu", "--file", str(document)]) == 130

@@ -9,7 +9,7 @@ from tfrnn_ops.bench.gpu.cases import GpuCase
 from tfrnn_ops.bench.gpu.peers.pytorch import PyTorch
 from tfrnn_ops.bench.gpu.tensors import GpuTensors
 
-STEPS = 16  # in float64 on the CPU, more would take too long
+STEPS = 16  # in float64 more would take too long
 # Of the norm of the difference over the norm of the right values, in any tensor.
 TOLERANCE = {"float32": 2e-5, "tf32": 5e-3, "float16": 5e-3, "bfloat16": 4e-2}
 
@@ -18,15 +18,26 @@ class Mismatch(Exception):
     """Our results are wrong."""
 
 
-def reference(case: GpuCase, tensors: GpuTensors, mode: str) -> dict[str, Any]:
-    """The right results for the first steps: PyTorch's, on the CPU and in float64."""
+def reference(
+    case: GpuCase, tensors: GpuTensors, mode: str, device: str | None = None
+) -> dict[str, Any]:
+    """The right results for the first steps: PyTorch's in float64.
+
+    Args:
+        case: the case.
+        tensors: of the case.
+        mode: of `cases.GPU_MODES`.
+        device: where to compute them; if not given, where the tensors are.
+    """
     import torch
 
     exact = PyTorch(
-        case.shortened(STEPS), tensors.first(STEPS).to(device="cpu", dtype=torch.float64), mode
+        case.shortened(STEPS),
+        tensors.first(STEPS).to(device=device, dtype=torch.float64),
+        mode,
     )
     exact.run(0)
-    return exact.results()
+    return {name: tensor.cpu() for name, tensor in exact.results().items()}
 
 
 def errors(got: Mapping[str, Any], want: Mapping[str, Any]) -> dict[str, float]:

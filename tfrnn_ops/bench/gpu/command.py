@@ -253,18 +253,20 @@ def measure(args: argparse.Namespace, command: str) -> int:
         table.draw(result.measurements, TITLES, args.plot)
     if args.file and result.complete:
         table.SECTION.write(args.file, sheet.markdown(facts, sheets, notes))
+    for failure in result.failures:
+        print(f"{PROGRAM} gpu: our kernels failed: {failure}", file=sys.stderr)
     if not result.complete:
         print(f"{PROGRAM} gpu: interrupted, not everything was measured", file=sys.stderr)
         return 130
-    return 0
+    return 1 if result.failures else 0
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command.
 
     Returns:
-        The exit status: 1 if our results are wrong or there is no GPU, 2 for a mistake in the
-        arguments.
+        The exit status: 1 if our results are wrong, our kernels fail or there is no GPU, 2 for a
+        mistake in the arguments.
     """
     p = parser()
     args = p.parse_args(argv)
