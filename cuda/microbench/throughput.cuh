@@ -4,6 +4,7 @@
 #pragma once
 
 #include "csrc/cells/lstm.h"
+#include "cuda/math.cuh"
 #include "cuda/microbench/exchange.cuh"
 
 namespace tfrnn::microbench {
@@ -114,7 +115,7 @@ __global__ void Pointwise(long long* cycles, std::uint32_t* sink) {
   for (int i = 0; i < kRepeats; ++i) {
     const float sums[4] = {state[0], state[0] + 0.1f, state[0] - 0.1f, state[0] + 0.2f};
     float next[2], saved[4];
-    Lstm<float>::Forward(sums, state, next, saved);
+    Lstm<float>::Forward(Standard<float>(), sums, state, next, saved);
     state[0] = next[0], state[1] = next[1];
   }
   Report(cycles, start);
