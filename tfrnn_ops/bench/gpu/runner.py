@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tfrnn_ops._programs import require
+from tfrnn_ops.bench import machine
 from tfrnn_ops.bench.gpu import check
 from tfrnn_ops.bench.gpu.cases import GpuCase
 from tfrnn_ops.bench.gpu.clock import Turn, captured
@@ -67,19 +68,15 @@ class GpuRun:
 
 
 def describe() -> dict[str, str]:
-    """The GPU, the versions of what runs there, and its clocks before the run."""
+    """The machine, its GPU, the versions of what runs there, and the clocks before the run."""
     import torch
 
-    versions = {
-        "torch": torch.__version__,
-        "CUDA": torch.version.cuda,
-        "cuDNN": torch.backends.cudnn.version(),
-    }
     properties = torch.cuda.get_device_properties(0)
     return {
+        **machine.describe(),
         "GPU": f"{properties.name}, compute capability {properties.major}.{properties.minor}, "
         f"{properties.multi_processor_count} multiprocessors",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "PyTorch's": f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}",
         "clocks before": clocks(),
     }
 
@@ -168,7 +165,7 @@ def prepare(name: str, case: GpuCase, tensors: GpuTensors, mode: str) -> tuple[G
         peer = GPU_PEERS[name](case, tensors, mode)
         peer.run(0)
         torch.cuda.synchronize()
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, ValueError) as error:
         # What a library cannot do is a result too; that ours failed, the command reports.
         first_line = str(error).strip().partition("\n")[0]
         return None, f"{FAILED} {type(error).__name__}: {first_line}"
