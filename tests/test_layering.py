@@ -27,7 +27,7 @@ MAY_INCLUDE = {
         r"pybind11/.+",
         CUDA,
     ),
-    "cuda": (r"csrc/(cells|core)/.+", r"cuda/.+", STANDARD, CUDA, EMULATED),
+    "cuda": (r"csrc/(cells|core)/.+", r"cuda/.+", STANDARD, CUDA, EMULATED, r"dlfcn\.h"),
     "tests/cpp": (r"csrc/(cells|core|cpu)/.+", r"cuda/.+\.h", STANDARD, r"gtest/.+", r"tests/.+"),
     "tests/emulator": (
         r"csrc/(cells|core)/.+",
