@@ -222,10 +222,13 @@ class Microbench {
 
 int main() {
   using namespace tfrnn;
-  cuda::Device device;
-  TFRNN_CHECK(cuda::QueryDevice(0, &device));
+  const cuda::Device* device = nullptr;
+  if (const cuda::Error error = cuda::CurrentGpu(&device); !error.empty()) {
+    std::fprintf(stderr, "microbench: %s\n", error.c_str());
+    return 1;
+  }
   std::printf("name,setting,value\n");
-  std::printf("arch,%s,%d\n", device.name.c_str(), device.arch);
-  microbench::Microbench(device).Run();
+  std::printf("arch,%s,%d\n", device->name.c_str(), device->arch);
+  microbench::Microbench(*device).Run();
   return 0;
 }

@@ -1,3 +1,7 @@
+#include <cuda_runtime_api.h>
+
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "cuda/query_device.h"
@@ -27,10 +31,8 @@ int ResidentClustersOf(int blocks, const Device& device) {
   return clusters;
 }
 
-}  // namespace
-
-cudaError_t QueryDevice(int ordinal, Device* device) {
-  int major = 0, minor = 0, cooperative = 0, clusters = 0, l2 = 0, before = 0;
+cudaError_t Query(int ordinal, Device* device) {
+  int major = 0, minor = 0, cooperative = 0, clusters = 0, l2 = 0;
   const auto get = [ordinal](int* value, cudaDeviceAttr attribute) {
     return cudaDeviceGetAttribute(value, attribute, ordinal);
   };
@@ -51,15 +53,10 @@ cudaError_t QueryDevice(int ordinal, Device* device) {
   device->arch = 10 * major + minor;
   device->cooperative = cooperative != 0;
   device->l2_bytes = l2;
-  device->resident_clusters = {};
   if (clusters == 0) return cudaSuccess;
 
-  error = cudaGetDevice(&before);
-  if (error == cudaSuccess) error = cudaSetDevice(ordinal);
-  if (error == cudaSuccess) {
-    error = cudaFuncSetAttribute(Probe, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 device->shared_per_block);
-  }
+  error = cudaFuncSetAttribute(Probe, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               device->shared_per_block);
   if (error == cudaSuccess) {
     error = cudaFuncSetAttribute(Probe, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
   }
@@ -67,7 +64,28 @@ cudaError_t QueryDevice(int ordinal, Device* device) {
   for (int blocks = 2; blocks <= kMaxCluster; ++blocks) {
     device->resident_clusters[blocks] = ResidentClustersOf(blocks, *device);
   }
-  return cudaSetDevice(before);
+  return cudaSuccess;
+}
+
+}  // namespace
+
+Error CurrentGpu(const Device** device) {
+  static std::mutex mutex;
+  static std::map<int, Device> devices;
+  const std::lock_guard<std::mutex> lock(mutex);
+  int ordinal = 0;
+  cudaError_t error = cudaGetDevice(&ordinal);
+  if (error == cudaSuccess && devices.count(ordinal) == 0) {
+    Device found;
+    error = Query(ordinal, &found);
+    if (error == cudaSuccess) devices[ordinal] = found;
+  }
+  if (error != cudaSuccess) {
+    cudaGetLastError();  // so that nobody else is told of it
+    return std::string("asking for the GPU's properties: ") + cudaGetErrorString(error);
+  }
+  *device = &devices[ordinal];
+  return "";
 }
 
 }  // namespace tfrnn::cuda

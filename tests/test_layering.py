@@ -31,6 +31,7 @@ MAY_INCLUDE = {
     "tests/cpp": (r"csrc/(cells|core|cpu)/.+", r"cuda/.+\.h", STANDARD, r"gtest/.+", r"tests/.+"),
     "tests/emulator": (
         r"csrc/(cells|core)/.+",
+        r"csrc/python/cuda_layer\.h",
         r"cuda/.+",
         STANDARD,
         r"(gtest|sanitizer)/.+",

@@ -2,7 +2,6 @@
 // the ops would choose. For tests and benchmarks.
 #include "csrc/python/cuda_layer.h"
 
-#include <cuda_runtime_api.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -35,18 +34,10 @@ void Check(const std::string& error) {
   if (!error.empty()) throw std::runtime_error(error);
 }
 
-const cuda::Device& CurrentDevice() {
-  static std::map<int, cuda::Device> devices;  // under the interpreter lock
-  int ordinal = 0;
-  cudaError_t error = cudaGetDevice(&ordinal);
-  if (error == cudaSuccess && devices.count(ordinal) == 0) {
-    error = cuda::QueryDevice(ordinal, &devices[ordinal]);
-  }
-  if (error != cudaSuccess) {
-    devices.erase(ordinal);
-    Check(std::string("asking for the GPU's properties: ") + cudaGetErrorString(error));
-  }
-  return devices[ordinal];
+const cuda::Device& CurrentGpu() {
+  const cuda::Device* device = nullptr;
+  Check(cuda::CurrentGpu(&device));
+  return *device;
 }
 
 struct Description {
@@ -61,7 +52,7 @@ struct Description {
 cuda::Choice PlanOf(const Description& what, cuda::Pass pass) {
   cuda::Call call = what.call;
   call.pass = pass;
-  const cuda::Device& device = CurrentDevice();
+  const cuda::Device& device = CurrentGpu();
   cuda::Choice choice =
       what.override_text
           ? cuda::MakePlan(call, device, cuda::ConstantsFor(device.arch), *what.override_text)

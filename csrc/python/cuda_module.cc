@@ -40,12 +40,12 @@ void BindCuda(py::module_& m) {
   m.def("cuda_obstacle", &Obstacle, "Why CUDA kernels cannot run here, or '' if they can.");
   m.def(
       "cuda_device",
-      [](int ordinal) {
-        cuda::Device device;
-        Check(cuda::QueryDevice(ordinal, &device), "cuda_device");
-        return device;
+      [] {
+        const cuda::Device* device = nullptr;
+        Check(cuda::CurrentGpu(&device));
+        return *device;
       },
-      py::arg("ordinal") = 0, "The GPU at hand, as gpu_plan() takes it.");
+      "The current GPU, as gpu_plan() takes it.");
   BindCudaLayer(m);
 }
 

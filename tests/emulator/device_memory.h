@@ -1,7 +1,8 @@
 // Arrays where kernels can reach them: on the GPU in a native build, else in ordinary memory.
 #pragma once
 
-#include <cstring>
+#include <algorithm>
+#include <cstdlib>
 #include <vector>
 
 #include "cuda/runtime.cuh"
@@ -17,7 +18,7 @@ class DeviceArray {
     cudaMemcpy(data_, values.data(), bytes(), cudaMemcpyHostToDevice);
 #else
     data_ = new T[count_];
-    std::memcpy(data_, values.data(), bytes());
+    std::copy(values.begin(), values.end(), data_);
 #endif
   }
   explicit DeviceArray(std::size_t count) : DeviceArray(std::vector<T>(count)) {}
@@ -39,7 +40,7 @@ class DeviceArray {
       std::abort();
     }
 #else
-    std::memcpy(values.data(), data_, bytes());
+    std::copy(data_, data_ + count_, values.begin());
 #endif
     return values;
   }

@@ -76,21 +76,22 @@ Problem<double> ProblemOf(const Case& c, bool second) {
 template <typename T>
 void Poison(Results<T>* r) {
   for (const Array<T>* array : r->All()) {
+    if (array->empty()) continue;
     std::memset(const_cast<T*>(array->data()), 0xff, array->size() * sizeof(T));
   }
 }
 
 // Everything a training step computes, and the outputs of inference.
 template <typename T>
-struct Run {
+struct LayerRun {
   std::vector<Results<T>> training, inference;
   Error error;
 };
 
 template <template <typename> class Cell, typename T>
-Run<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, CallOptions options) {
+LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, CallOptions options) {
   using L = Layer<Cell, T>;
-  Run<T> run;
+  LayerRun<T> run;
   const int count = static_cast<int>(problems.size());
   const RnnShape& s = problems[0].shape;
   const Poisoned forward(L::ForwardWorkspace(s, count, c.plan, true));
@@ -171,7 +172,7 @@ void CheckLayer(const Case& c) {
   std::vector<std::string> first;
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
     emulator::seed = seed;
-    const Run<T> run = RunLayer<Cell, T>(c, problems, options);
+    const LayerRun<T> run = RunLayer<Cell, T>(c, problems, options);
     ASSERT_EQ(run.error, "") << "seed " << seed;
     std::vector<std::string> bits;
     for (std::size_t d = 0; d < problems.size(); ++d) {

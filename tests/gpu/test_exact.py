@@ -75,6 +75,7 @@ def test_float64_equals_the_cpu(cell, batch, time, features, units, masked, cubl
     for name, value in want.items():
         got = tensors[name].cpu().numpy()
         np.testing.assert_allclose(got, value, rtol=1e-11, atol=1e-11, err_msg=name)
+<<<<<<< HEAD
 
 
 def test_mistakes_are_explained():
@@ -90,3 +91,5 @@ def test_mistakes_are_explained():
         layer.set("kernel", 1, 0)
     with pytest.raises(ValueError, match="direction 0 has no inputs"):
         layer.forward(0)
+=======
+>>>>>>> work-plan
