@@ -75,21 +75,3 @@ def test_float64_equals_the_cpu(cell, batch, time, features, units, masked, cubl
     for name, value in want.items():
         got = tensors[name].cpu().numpy()
         np.testing.assert_allclose(got, value, rtol=1e-11, atol=1e-11, err_msg=name)
-<<<<<<< HEAD
-
-
-def test_mistakes_are_explained():
-    sizes = {"time": 1, "batch": 1, "features": 1, "units": 1}
-    with pytest.raises(ValueError, match="cell must be one of lstm"):
-        _core.CudaLayer("rnn", "float32", **sizes)
-    with pytest.raises(ValueError, match="TFRNN_GPU_PLAN='luck'"):
-        _core.CudaLayer("lstm", "float32", **sizes, override="luck")
-    layer = _core.CudaLayer("lstm", "float32", **sizes, cublas=False)
-    with pytest.raises(ValueError, match="name: found weights"):
-        layer.set("weights", 0, 0)
-    with pytest.raises(ValueError, match="direction must be from 0 to 0, found 1"):
-        layer.set("kernel", 1, 0)
-    with pytest.raises(ValueError, match="direction 0 has no inputs"):
-        layer.forward(0)
-=======
->>>>>>> work-plan

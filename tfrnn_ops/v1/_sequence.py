@@ -29,16 +29,25 @@ class Steps:
 
     def lstm(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.lstm` over these steps: zeros, and an unchanged state, where masked."""
-        outputs, final_state = functional.lstm(inputs, state, *weights, **options, **self._layout())
+        kernel, recurrent_kernel, bias = weights
+        outputs, final_state = functional.lstm(
+            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
+        )
         return outputs, final_state
 
     def gru(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.gru`, likewise."""
-        return functional.gru(inputs, state, *weights, **options, **self._layout())
+        kernel, recurrent_kernel, bias = weights
+        return functional.gru(
+            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
+        )
 
     def simple_rnn(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.simple_rnn`, likewise."""
-        return functional.simple_rnn(inputs, state, *weights, **options, **self._layout())
+        kernel, recurrent_kernel, bias = weights
+        return functional.simple_rnn(
+            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
+        )
 
     def zero_masked(self, outputs: Any) -> Any:
         """Zeros in place of the outputs that do not count."""
