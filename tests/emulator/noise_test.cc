@@ -38,7 +38,8 @@ CallOptions OptionsOf(const Rates& rates) {
 template <template <typename> class CellT>
 Array<double> OutputsOf(const Problem<double>& p, const Noise& noise) {
   using Cell = CellT<double>;
-  const auto [time, batch, input, units, time_major] = p.shape;
+  const std::int64_t time = p.shape.time, batch = p.shape.batch;
+  const std::int64_t input = p.shape.input, units = p.shape.units;
   std::vector<Array<double>> state(p.initial, p.initial + Cell::kStates);
   Array<double> outputs(p.doutputs.size());
   for (std::int64_t t = 0; t < time; ++t) {
