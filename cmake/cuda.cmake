@@ -26,10 +26,16 @@ endif()
 
 find_package(CUDAToolkit REQUIRED)
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)
-add_library(tfrnn_cuda STATIC ${cuda_sources})
+list(FILTER cuda_sources EXCLUDE REGEX "/microbench.cu$")
+add_library(tfrnn_cuda STATIC ${cuda_sources} cuda/cublas.cc)
 target_include_directories(tfrnn_cuda PUBLIC ${PROJECT_SOURCE_DIR})
 target_include_directories(tfrnn_cuda SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
 target_compile_definitions(tfrnn_cuda PUBLIC TFRNN_WITH_CUDA=1)
-target_compile_options(tfrnn_cuda PRIVATE -Xcompiler=-Wall,-Wextra -Xfatbin=-compress-all)
+target_compile_options(tfrnn_cuda PRIVATE
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xfatbin=-compress-all>)
 set_target_properties(tfrnn_cuda PROPERTIES CUDA_VISIBILITY_PRESET hidden)
-target_link_libraries(tfrnn_cuda PUBLIC CUDA::cudart_static)
+target_link_libraries(tfrnn_cuda PUBLIC tfrnn_plan CUDA::cudart_static ${CMAKE_DL_LIBS})
+
+# Measures the constants of cuda/constants.cc; built on request only.
+add_executable(tfrnn_microbench EXCLUDE_FROM_ALL cuda/microbench.cu)
+target_link_libraries(tfrnn_microbench PRIVATE tfrnn_cuda)

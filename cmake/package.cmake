@@ -19,7 +19,7 @@ target_include_directories(tensorflow SYSTEM INTERFACE ${TFRNN_TF_DIR}/include)
 target_compile_definitions(tensorflow INTERFACE _GLIBCXX_USE_CXX11_ABI=1 EIGEN_MAX_ALIGN_BYTES=64)
 
 list(TRANSFORM TFRNN_CELLS REPLACE "(.+)" "csrc/ops/\\1_op.cc" OUTPUT_VARIABLE op_sources)
-add_library(tfrnn_ops MODULE csrc/ops/shapes.cc ${op_sources})
+add_library(tfrnn_ops MODULE csrc/ops/checks.cc csrc/ops/shapes.cc ${op_sources})
 # The static CUDA runtime comes before TensorFlow: the framework library of GPU builds exports
 # cuda* symbols of its own, for another CUDA version, and would take the place of the runtime.
 target_link_libraries(tfrnn_ops PRIVATE ${kernels} tensorflow)
@@ -32,8 +32,8 @@ find_package(Python 3.10 COMPONENTS Interpreter Development.Module REQUIRED)
 find_package(pybind11 CONFIG REQUIRED)
 # NO_EXTRAS: link-time optimisation would buy this module nothing but a slow link.
 pybind11_add_module(_core MODULE NO_EXTRAS csrc/python/module.cc
-  $<$<BOOL:${TFRNN_CUDA}>:csrc/python/cuda_module.cc>)
-target_link_libraries(_core PRIVATE tfrnn_bench ${kernels})
+  csrc/python/plan_module.cc $<$<BOOL:${TFRNN_CUDA}>:csrc/python/cuda_module.cc;csrc/python/cuda_layer.cc>)
+target_link_libraries(_core PRIVATE tfrnn_bench tfrnn_plan ${kernels})
 target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL)
 
 # ---- _build_info.py

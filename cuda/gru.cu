@@ -1,7 +1,9 @@
 #include "csrc/cells/gru.h"
-#include "cuda/stepwise.cuh"
+#include "cuda/layer.cuh"
 
 namespace tfrnn::cuda {
-template cudaError_t Forward<Gru, float>(const ForwardArgs<float>&, cudaStream_t);
-template cudaError_t Forward<Gru, double>(const ForwardArgs<double>&, cudaStream_t);
+template struct Layer<Gru, Half>;
+template struct Layer<Gru, BFloat16>;
+template struct Layer<Gru, float>;
+template struct Layer<Gru, double>;
 }  // namespace tfrnn::cuda

@@ -1,7 +1,9 @@
 #include "csrc/cells/lstm.h"
-#include "cuda/stepwise.cuh"
+#include "cuda/layer.cuh"
 
 namespace tfrnn::cuda {
-template cudaError_t Forward<Lstm, float>(const ForwardArgs<float>&, cudaStream_t);
-template cudaError_t Forward<Lstm, double>(const ForwardArgs<double>&, cudaStream_t);
+template struct Layer<Lstm, Half>;
+template struct Layer<Lstm, BFloat16>;
+template struct Layer<Lstm, float>;
+template struct Layer<Lstm, double>;
 }  // namespace tfrnn::cuda

@@ -1,7 +1,9 @@
 #include "csrc/cells/simple_rnn.h"
-#include "cuda/stepwise.cuh"
+#include "cuda/layer.cuh"
 
 namespace tfrnn::cuda {
-template cudaError_t Forward<SimpleRnn, float>(const ForwardArgs<float>&, cudaStream_t);
-template cudaError_t Forward<SimpleRnn, double>(const ForwardArgs<double>&, cudaStream_t);
+template struct Layer<SimpleRnn, Half>;
+template struct Layer<SimpleRnn, BFloat16>;
+template struct Layer<SimpleRnn, float>;
+template struct Layer<SimpleRnn, double>;
 }  // namespace tfrnn::cuda

@@ -1,121 +1,232 @@
-// The recurrence with one launch per step: correct for every shape, fast for none. A block
-// computes a tile of units by batch rows; x·kernel and h·recurrent_kernel go through shared
-// memory in slices, the cell runs on the sums in registers.
+// The recurrence with a matrix product and a pointwise kernel each step: any cell, any type, any
+// size. Between the kernels the state of every unit lies in the workspace.
 #pragma once
 
-#include "csrc/cells/cell.h"
-#include "cuda/launch.h"
+#include "cuda/backward_unit.cuh"
+#include "cuda/geometry.h"
+#include "cuda/products.h"
+#include "cuda/runtime.cuh"
 
 namespace tfrnn::cuda {
 
-constexpr int kTile = 16;  // units, batch rows and depth of a tile
+constexpr int kPointwiseThreads = 256;
 
-__host__ __device__ inline std::int64_t RowOf(const RnnShape& s, std::int64_t t, std::int64_t b) {
-  return s.time_major ? t * s.batch + b : b * s.time + t;
+// Of both passes, [B, U] a field unless said otherwise.
+template <typename T>
+struct StepSpace {
+  ComputeType<T>* carried = nullptr;  // kCarried fields of the units
+  ComputeType<T>* product = nullptr;  // forward [B, G*U], backward [B, U]
+  T* operand = nullptr;               // forward [B, U], backward [B, G*U]
+};
+
+// What a pointwise kernel does: the steps around the products. A cell with two phases has two
+// products a step, and a kernel between them.
+enum class Stage { kBegin, kBetween, kStep, kEnd };
+
+template <typename Unit, typename T>
+TFRNN_DEVICE void LoadCarried(const StepSpace<T>& space, std::int64_t at, std::int64_t count,
+                              Unit* unit) {
+  TFRNN_UNROLL for (int i = 0; i < Unit::kCarried; ++i) {
+    unit->Carried(i) = space.carried[i * count + at];
+  }
 }
-
-// Adds one batch row (null: none) times w [depth, G*U] to the sums of this thread's unit. All
-// threads of the block take part.
-template <typename Cell, bool kRecurrent, typename T>
-__device__ void AddProduct(T (&sums)[Cell::kSums], const T* row, const T* w, std::int64_t depth,
-                           std::int64_t units) {
-  constexpr int G = Cell::kGates;
-  __shared__ T left[kTile][kTile + 1];
-  __shared__ T right[kTile][G][kTile];
-  const std::int64_t unit = std::int64_t{blockIdx.x} * kTile + threadIdx.x;
-  for (std::int64_t first = 0; first < depth; first += kTile) {
-    const std::int64_t column = first + threadIdx.x, line = first + threadIdx.y;
-    left[threadIdx.y][threadIdx.x] = row != nullptr && column < depth ? row[column] : T(0);
-#pragma unroll
-    for (int g = 0; g < G; ++g) {
-      right[threadIdx.y][g][threadIdx.x] =
-          line < depth && unit < units ? w[(line * G + g) * units + unit] : T(0);
-    }
-    __syncthreads();
-    for (int i = 0; i < kTile; ++i) {
-#pragma unroll
-      for (int g = 0; g < G; ++g) {
-        const int sum = kRecurrent ? Cell::RecurrentSum(g) : Cell::InputSum(g);
-        sums[sum] += left[threadIdx.y][i] * right[i][g][threadIdx.x];
-      }
-    }
-    __syncthreads();
+template <typename Unit, typename T>
+TFRNN_DEVICE void SaveCarried(const StepSpace<T>& space, std::int64_t at, std::int64_t count,
+                              Unit* unit) {
+  TFRNN_UNROLL for (int i = 0; i < Unit::kCarried; ++i) {
+    space.carried[i * count + at] = unit->Carried(i);
   }
 }
 
-// Step t: h is read, next_h written; the other states are updated in place in args.final.
 template <template <typename> class CellT, typename T>
-__global__ void __launch_bounds__(kTile* kTile)
-    ForwardStep(const ForwardArgs<T> a, std::int64_t t, const T* h, T* next_h) {
-  using Cell = CellT<T>;
-  static_assert(Cell::kPhases == 1, "one launch per step has one phase");
-  const RnnShape& s = a.shape;
-  const std::int64_t unit = std::int64_t{blockIdx.x} * kTile + threadIdx.x;
-  const std::int64_t b = std::int64_t{blockIdx.y} * kTile + threadIdx.y;
-  const bool inside = b < s.batch;
-  const std::int64_t input = inside ? RowOf(s, a.options.go_backwards ? s.time - 1 - t : t, b) : 0;
-
-  T sums[Cell::kSums] = {};
-  if (a.bias != nullptr && unit < s.units) {
-#pragma unroll
-    for (int g = 0; g < Cell::kGates; ++g) {
-      sums[Cell::InputSum(g)] += a.bias[g * s.units + unit];
+TFRNN_KERNEL(kPointwiseThreads)
+StepForward(const ForwardLoop<T> a, const StepSpace<T> space, std::int32_t t, Stage stage) {
+  using Unit = ForwardUnit<CellT, T>;
+  using Cell = typename Unit::Cell;
+  using A = typename Unit::A;
+  const std::int64_t at = std::int64_t{prim::Block().x} * kPointwiseThreads + prim::Thread();
+  const std::int64_t count = std::int64_t{a.batch} * a.units;
+  if (at >= count) return;
+  const Place p{static_cast<std::int32_t>(at / a.units), static_cast<std::int32_t>(at % a.units),
+                true};
+  Unit unit;
+  unit.Begin(a, p);
+  if (stage != Stage::kBegin) {
+    LoadCarried(space, at, count, &unit);
+    unit.Prefetch(a, p, t);
+    A sums[Cell::kSums] = {};
+    TFRNN_UNROLL for (int g = 0; g < Cell::kGates; ++g) {
+      const A product = space.product[(std::int64_t{p.b} * Cell::kGates + g) * a.units + p.u];
+      sums[Cell::RecurrentSum(g)] += product;
+      if (a.bias == nullptr) continue;
+      const T* const bias = a.bias + std::int64_t{g} * a.units + p.u;
+      sums[Cell::InputSum(g)] += prim::ToFloat(*bias);
       if (Cell::kBiases == 2) {
-        sums[Cell::RecurrentSum(g)] += a.bias[(Cell::kGates + g) * s.units + unit];
+        sums[Cell::RecurrentSum(g)] += prim::ToFloat(bias[std::int64_t{Cell::kGates} * a.units]);
       }
     }
+    unit.AddInput(sums);
+    if constexpr (Cell::kPhases == 2) {
+      unit.StepFirst(sums);
+      if (stage == Stage::kBetween) {
+        space.operand[at] = prim::FromFloat<T>(unit.SecondOperand(a, p, t));
+        return;
+      }
+    }
+    unit.Step(a, p, t, sums);
+    unit.Store(a, p, t);
   }
-  AddProduct<Cell, false>(sums, inside ? a.x + input * s.input : nullptr, a.kernel, s.input,
-                          s.units);
-  AddProduct<Cell, true>(sums, inside ? h + b * s.units : nullptr, a.recurrent_kernel, s.units,
-                         s.units);
-  if (!inside || unit >= s.units) return;
+  SaveCarried(space, at, count, &unit);
+  if (t + 1 < a.time) space.operand[at] = prim::FromFloat<T>(unit.Operand(a, p, t + 1, 0));
+  if (t + 1 == a.time) unit.End(a, p);
+}
 
-  const std::int64_t at = b * s.units + unit;
-  T* const output = a.outputs + RowOf(s, t, b) * s.units + unit;
-  if (a.mask != nullptr && !a.mask[input]) {
-    next_h[at] = h[at];
-    *output = t == 0 || a.options.zero_output_for_mask
-                  ? T(0)
-                  : a.outputs[RowOf(s, t - 1, b) * s.units + unit];
+template <template <typename> class CellT, typename T>
+TFRNN_KERNEL(kPointwiseThreads)
+StepBackward(const BackwardLoop<T> a, const StepSpace<T> space, std::int32_t t, Stage stage) {
+  using Unit = BackwardUnit<CellT, T>;
+  using Cell = typename Unit::Cell;
+  const std::int64_t at = std::int64_t{prim::Block().x} * kPointwiseThreads + prim::Thread();
+  const std::int64_t count = std::int64_t{a.batch} * a.units;
+  if (at >= count) return;
+  const Place p{static_cast<std::int32_t>(at / a.units), static_cast<std::int32_t>(at % a.units),
+                true};
+  Unit unit;
+  unit.Begin(a, p);
+  if (stage == Stage::kBegin) {
+    SaveCarried(space, at, count, &unit);
     return;
   }
-  T prev[Cell::kStates], next[Cell::kStates], saved[Cell::kSaved];
-  prev[0] = h[at];
-#pragma unroll
-  for (int i = 1; i < Cell::kStates; ++i) prev[i] = a.final[i][at];
-  Cell::Forward(sums, prev, next, saved);
-  next_h[at] = *output = next[0];
-#pragma unroll
-  for (int i = 1; i < Cell::kStates; ++i) a.final[i][at] = next[i];
+  LoadCarried(space, at, count, &unit);
+  if (stage == Stage::kEnd) {
+    if (a.time > 0) unit.Receive(a, p, 0, space.product[at]);
+    unit.End(a, p);
+    return;
+  }
+  unit.Prefetch(a, p, t);
+  const auto put = [&](int phase) {
+    TFRNN_UNROLL for (int g = 0; g < Cell::kGates; ++g) {
+      if (Cell::Phase(g) != phase) continue;
+      space.operand[(std::int64_t{p.b} * Cell::kGates + g) * a.units + p.u] =
+          prim::FromFloat<T>(unit.Operand(a, p, t, g));
+    }
+  };
+  if constexpr (Cell::kPhases == 2) {
+    if (stage == Stage::kBetween) {
+      if (t + 1 < a.time) unit.Receive(a, p, t + 1, space.product[at]);
+      unit.Step(a, p, t);
+      SaveCarried(space, at, count, &unit);
+      put(1);
+      return;
+    }
+    unit.StepSecond(a, p, t, space.product[at]);
+  } else {
+    if (t + 1 < a.time) unit.Receive(a, p, t + 1, space.product[at]);
+    unit.Step(a, p, t);
+  }
+  unit.Store(a, p, t);
+  SaveCarried(space, at, count, &unit);
+  put(0);
 }
 
-template <template <typename> class Cell, typename T>
-cudaError_t Forward(const ForwardArgs<T>& args, cudaStream_t stream) {
-  const RnnShape& s = args.shape;
-  if (args.reserve_space != nullptr) return cudaErrorNotSupported;
-  if (s.batch == 0 || s.units == 0) return cudaSuccess;
-  const std::int64_t rows = (s.batch + kTile - 1) / kTile;
-  if (rows > 65535) return cudaErrorInvalidConfiguration;  // the grid's limit in y
-  for (int i = 0; i < Cell<T>::kStates; ++i) {
-    const cudaError_t error = cudaMemcpyAsync(
-        args.final[i], args.initial[i], ForwardWorkspace<T>(s), cudaMemcpyDeviceToDevice, stream);
-    if (error != cudaSuccess) return error;
-  }
-  const dim3 grid(static_cast<unsigned>((s.units + kTile - 1) / kTile),
-                  static_cast<unsigned>(rows));
-  T* h = args.final[0];
-  T* next_h = static_cast<T*>(args.workspace);
-  for (std::int64_t t = 0; t < s.time; ++t) {
-    ForwardStep<Cell, T><<<grid, dim3(kTile, kTile), 0, stream>>>(args, t, h, next_h);
-    T* const last = h;
-    h = next_h;
-    next_h = last;
-  }
-  const cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess || h == args.final[0]) return error;
-  return cudaMemcpyAsync(args.final[0], h, ForwardWorkspace<T>(s), cudaMemcpyDeviceToDevice,
-                         stream);
+// The gates of a phase lie together.
+template <typename Cell>
+constexpr int FirstGate(int phase) {
+  int gate = 0;
+  while (Cell::Phase(gate) != phase) ++gate;
+  return gate;
 }
+template <typename Cell>
+constexpr int GateCount(int phase) {
+  int count = 0;
+  for (int gate = 0; gate < Cell::kGates; ++gate) count += Cell::Phase(gate) == phase;
+  return count;
+}
+
+template <template <typename> class CellT, typename T, typename Loop>
+class Stepwise {
+  using Unit = std::conditional_t<std::is_same_v<Loop, ForwardLoop<T>>, ForwardUnit<CellT, T>,
+                                  BackwardUnit<CellT, T>>;
+  using Cell = typename Unit::Cell;
+  static constexpr bool kForward = std::is_same_v<Loop, ForwardLoop<T>>;
+
+ public:
+  Stepwise(const Loop& loop, const Blas& blas, void* workspace, Stream stream)
+      : a_(loop), blas_(blas), stream_(stream) {
+    const std::int64_t count = std::int64_t{a_.batch} * a_.units;
+    space_.carried = static_cast<ComputeType<T>*>(workspace);
+    space_.product = space_.carried + Unit::kCarried * count;
+    space_.operand = reinterpret_cast<T*>(space_.product + (kForward ? Cell::kGates : 1) * count);
+  }
+
+  static std::size_t WorkspaceBytes(std::int64_t batch, std::int64_t units) {
+    constexpr int kFields = Unit::kCarried + (kForward ? Cell::kGates : 1);
+    const std::size_t bytes =
+        static_cast<std::size_t>(batch * units) *
+        (kFields * sizeof(ComputeType<T>) + (kForward ? 1 : Cell::kGates) * sizeof(T));
+    return (bytes + 255) / 256 * 256;
+  }
+
+  Error Run() {
+    if constexpr (kForward) {
+      Pointwise(-1, Stage::kBegin);
+      for (std::int32_t t = 0; t < a_.time; ++t) {
+        Product(0);
+        if (Cell::kPhases == 2) Pointwise(t, Stage::kBetween), Product(1);
+        Pointwise(t, Stage::kStep);
+      }
+    } else {
+      Pointwise(a_.time, Stage::kBegin);
+      for (std::int32_t t = a_.time - 1; t >= 0; --t) {
+        if (Cell::kPhases == 2) Pointwise(t, Stage::kBetween), Product(1);
+        Pointwise(t, Stage::kStep);
+        Product(0);
+      }
+      Pointwise(0, Stage::kEnd);
+    }
+    return error_;
+  }
+
+ private:
+  void Pointwise(std::int32_t t, Stage stage) {
+    if (!error_.empty()) return;
+    const std::int64_t count = std::int64_t{a_.batch} * a_.units;
+    LaunchConfig config;
+    config.grid_x = CeilDiv(count, kPointwiseThreads), config.threads = kPointwiseThreads;
+    config.stream = stream_;
+    if constexpr (kForward) {
+      error_ = Launch(StepForward<CellT, T>, config, a_, space_, t, stage);
+    } else {
+      error_ = Launch(StepBackward<CellT, T>, config, a_, space_, t, stage);
+    }
+  }
+
+  void Product(int phase) {
+    if (!error_.empty()) return;
+    const std::int64_t units = a_.units, first = FirstGate<Cell>(phase) * units;
+    const std::int64_t columns = GateCount<Cell>(phase) * units, all = Cell::kGates * units;
+    Gemm g;
+    g.m = a_.batch;
+    g.input = ElementOf<T>(), g.output = ElementOf<ComputeType<T>>();
+    g.exact = a_.exact;
+    g.b = {a_.recurrent_kernel + first, all, !kForward};
+    if (kForward) {
+      g.n = columns, g.k = units;
+      g.a = {space_.operand, units, false};
+      g.c = space_.product + first, g.c_stride = all;
+    } else {
+      g.n = units, g.k = columns;
+      g.a = {space_.operand + first, all, false};
+      g.c = space_.product, g.c_stride = units;
+    }
+    error_ = RunGemm<T>(g, blas_, stream_);
+  }
+
+  const Loop a_;
+  const Blas blas_;
+  const Stream stream_;
+  StepSpace<T> space_;
+  Error error_;
+};
 
 }  // namespace tfrnn::cuda

@@ -17,7 +17,9 @@ from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.bench import ceilings, peers, report, table, timing
 from tfrnn_ops.bench.__main__ import main
 from tfrnn_ops.bench.cases import CELLS, SHAPES, Case, Shape, make_tensors
-from tfrnn_ops.bench.refcheck import Mismatch, check, reference
+from tfrnn_ops.bench.options import OPTIONS
+from tfrnn_ops.bench.peers import reference
+from tfrnn_ops.bench.refcheck import Mismatch, can_check, check
 from tfrnn_ops.bench.results import Measurement, Run, row
 from tfrnn_ops.bench.stats import paired_ratio, summarize
 
@@ -398,3 +400,26 @@ def test_ctrl_c_shows_what_there_is(monkeypatch, capsys, tmp_path):
     assert "lstm, float32" in captured.out
     assert "interrupted" in captured.err
     assert document.read_text() == f"{report.BEGIN}\n{report.END}\n"
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_runs_fused_and_equals_the_reference(option):
+    for cell in OPTIONS[option].cells or ("gru", "simple_rnn"):
+        case = Case(cell, TINY, "float32", option)
+        tensors = make_tensors(case)
+        for mode in ("forward", "train"):
+            ours = peers.PEERS["ours"](case, tensors, mode)
+            got = ours.arrays(ours.run())
+            if can_check(case, mode):
+                check(case, mode, "ours", got, reference(case, tensors, mode))
+
+
+def test_only_what_has_an_option_is_measured_with_it():
+    case = Case("lstm", TINY, "float32", "zoneout")
+    absent = {name: peer.missing(case) for name, peer in peers.PEERS.items()}
+    assert absent["ours"] is None
+    assert absent["without"] is None
+    assert absent["keras"] == "has no zoneout"
+    assert all(absent[name] for name in ("xla", "block", "torch"))
+    assert peers.PEERS["without"].missing(Case("lstm", TINY, "float32"))
+    assert str(case) == f"lstm {TINY} zoneout float32"

@@ -8,6 +8,7 @@ from cells import LSTM, every_cell, every_cell_and_ind_rnn
 from options import options_of
 
 import tfrnn_ops
+from tfrnn_ops.fused.common import FusedOp
 
 INPUTS = tf.zeros([2, 5, 3])
 
@@ -178,3 +179,47 @@ def test_wrong_arguments():
         tfrnn_ops.explain(keras.layers.LSTM(4))
     with pytest.raises(ValueError, match=r"inputs has shape \(2, 3\); expected \[batch, time, f"):
         tfrnn_ops.explain(LSTM.layer(4), np.zeros([2, 3]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        ("LSTM", {}),
+        ("LSTM", {"activation": "relu", "peephole": True}),
+        ("LSTM", {"layer_norm": True, "projection_units": 3}),
+        ("LSTM", {"recompute": 2, "zoneout": 0.1}),
+        ("GRU", {"reset_after": False}),
+        ("GRU", {"layer_norm": True, "recurrent_dropout": 0.1}),
+        ("SimpleRNN", {"zoneout": 0.5}),
+        ("IndRNN", {}),
+        ("IndRNN", {"layer_norm": True}),
+    ],
+)
+def test_bytes_kept_for_the_gradient(layer, options, dtype, monkeypatch):
+    """They are those that the op puts out."""
+    kept = []
+    function = FusedOp.function
+
+    def watched(self, suffix):
+        def call(*args, **kwargs):
+            results = function(self, suffix)(*args, **kwargs)
+            if not suffix:
+                kept.append(results[-1].shape[0])
+            return results
+
+        return call
+
+    monkeypatch.setattr(FusedOp, "function", watched)
+    x = tf.cast(tf.random.normal([3, 5, 4]), dtype)
+    layer = getattr(tfrnn_ops, layer)(
+        7, dtype=dtype, recurrent_initializer="glorot_uniform", **options
+    )
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        layer(x, training=True)
+    told = tfrnn_ops.explain(layer, x, training=True)
+    assert told.path == "fused"
+    assert told.gradient_bytes == kept[0] > 0
+    assert f"{kept[0]:,} bytes kept" in str(told)
+    assert tfrnn_ops.explain(layer, training=True).gradient_bytes is None

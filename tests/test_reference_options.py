@@ -1,7 +1,5 @@
 """The reference path's own options against NumPy: values, and every gradient."""
 
-import dataclasses
-
 import numpy as np
 import numpy_cells
 import numpy_philox
@@ -9,89 +7,8 @@ import pytest
 import tensorflow as tf
 from cells import random_mask
 from gradients import values_and_gradients
+from problems import SEED, build, every_cell, problem
 from tolerance import assert_close
-
-import tfrnn_ops
-
-SEED = (-7, 2**33 + 5)
-GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1, "ind_rnn": 1}
-
-
-@dataclasses.dataclass
-class Problem:
-    """Random arrays for one call of a cell."""
-
-    name: str
-    inputs: np.ndarray
-    states: list[np.ndarray]
-    weights: dict[str, np.ndarray]
-
-    def arrays(self):
-        return [self.inputs, *self.states, *self.weights.values()]
-
-    def replace(self, arrays):
-        inputs, *others = arrays
-        count = len(self.states)
-        weights = dict(zip(self.weights, others[count:], strict=True))
-        return Problem(self.name, inputs, others[:count], weights)
-
-    def tensors(self, dtype="float64"):
-        return self.replace([tf.constant(a, dtype) for a in self.arrays()])
-
-    def reference(self, **options):
-        """Calls the reference; the states go in and out as a flat list."""
-        weights = dict(self.weights)
-        bias = weights.pop("bias", None)
-        return tf.nest.flatten(
-            getattr(tfrnn_ops.reference, self.name)(
-                self.inputs,
-                self.states if len(self.states) > 1 else self.states[0],
-                weights.pop("kernel"),
-                weights.pop("recurrent_kernel"),
-                bias,
-                **weights,
-                **options,
-            )
-        )
-
-
-def problem(
-    name,
-    batch=3,
-    time=5,
-    features=4,
-    units=6,
-    *,
-    outputs=None,
-    peephole=False,
-    layer_norm=False,
-    use_bias=True,
-    reset_after=True,
-    seed=0,
-):
-    """Arrays of order one, so that clips at 1 and gates off their plateaus both matter."""
-    rng = np.random.default_rng(seed)
-
-    def normal(*shape, scale=1.0):
-        return rng.standard_normal(shape) * scale
-
-    gates, width = GATES[name], outputs or units
-    columns = gates * units
-    weights = {"kernel": normal(features, columns, scale=features**-0.5)}
-    weights["recurrent_kernel"] = (
-        normal(units) if name == "ind_rnn" else normal(width, columns, scale=width**-0.5)
-    )
-    if use_bias:
-        weights["bias"] = normal(*([2] if name == "gru" and reset_after else []), columns)
-    if peephole:
-        weights["peephole"] = normal(3, units)
-    if outputs:
-        weights["projection"] = normal(units, outputs, scale=units**-0.5)
-    if layer_norm:
-        n = {"lstm": 9, "gru": 6, "simple_rnn": 2, "ind_rnn": 1}[name] * units
-        weights["layer_norm"] = normal(2, n) + np.array([[1.0], [0.0]])
-    states = [normal(batch, width)] + ([normal(batch, units)] if name == "lstm" else [])
-    return Problem(name, normal(batch, time, features), states, weights)
 
 
 def assert_equals_numpy(case, *, drop=None, zone=None, arguments=None, mask=None, **options):
@@ -146,19 +63,6 @@ def noise(case, time, *, recurrent_dropout=0.0, zoneout=0.0, cell_zoneout=0.0):
         ],
         "arguments": {**arguments, "training": True, "seed": tf.constant(SEED, tf.int64)},
     }
-
-
-every_cell = pytest.mark.parametrize(
-    "make",
-    [{"name": name} for name in GATES] + [{"name": "gru", "reset_after": False}],
-    ids=lambda m: "-".join(map(str, m.values())),
-)
-
-
-def build(make, **kwargs):
-    """A problem, and the options that the cell itself needs."""
-    options = {"reset_after": make["reset_after"]} if "reset_after" in make else {}
-    return problem(**make, **kwargs), options
 
 
 @every_cell
@@ -223,3 +127,91 @@ def test_lstm_options(made, options, masked, drawn):
     rates = {"recurrent_dropout": 0.3, "zoneout": 0.2, "cell_zoneout": 0.4}
     draws = noise(case, 5, **rates) if drawn else {}
     assert_equals_numpy(case, **draws, mask=random_mask(3, 5) if masked else None, **options)
+
+
+@every_cell
+def test_zoneout_at_inference_is_the_mean(make):
+    case, options = build(make, 1, 1)
+    rates = {"zoneout": 0.3} | ({"cell_zoneout": 0.6} if case.name == "lstm" else {})
+    want = case.tensors().reference(**rates, **options)[1:]
+    rows = 20000
+    case.inputs = np.repeat(case.inputs, rows, axis=0)
+    case.states = [np.repeat(s, rows, axis=0) for s in case.states]
+    states = case.tensors().reference(**rates, **options, training=True, seed=(3, 4))[1:]
+    for state, mean in zip(states, want, strict=True):
+        got = np.asarray(state)
+        assert (np.abs(got.mean(0) - mean[0]) <= 5 * got.std(0) / np.sqrt(rows) + 1e-12).all()
+        assert len(np.unique(got[:, 0])) == 2
+
+
+@every_cell
+def test_a_seed_repeats(make):
+    case, options = build(make, 3, 5, 4, 16)
+    draw = [
+        case.tensors().reference(recurrent_dropout=0.5, training=True, seed=seed, **options)[0]
+        for seed in [(1, 2), (1, 2), (1, 3), (2, 2)]
+    ]
+    assert (draw[0].numpy() == draw[1].numpy()).all()
+    for other in draw[2:]:
+        assert np.abs(draw[0] - other).max() > 1e-3
+
+
+@every_cell
+def test_per_step_dropout_and_a_mask_multiply(make):
+    case, options = build(make, 3, 1)
+    rng = np.random.default_rng(0)
+    mask = rng.random(case.states[0].shape)
+    masks = [tf.constant(mask)] * {"lstm": 4, "gru": 3}.get(case.name, 1)  # a list for the GRU's z
+    drawn = noise(case, 1, recurrent_dropout=0.4)
+    got = case.tensors().reference(**options, **drawn["arguments"], recurrent_dropout_mask=masks)
+    want = numpy_cells.run(
+        case.name, case.inputs, case.states, case.weights, drop=drawn["drop"] * mask, **options
+    )
+    assert_close(got, want[: len(got)], "float64")
+
+
+@pytest.mark.parametrize("zeros", [False, True], ids=["carried", "zeros"])
+def test_cell_states_at_masked_steps(zeros):
+    case = problem("lstm", 2, 4)
+    mask = tf.constant([[False, True, False, True], [True, True, False, False]])
+    _, _, c, cells = case.tensors().reference(
+        mask=mask, return_cell_states=True, zero_output_for_mask=zeros
+    )
+    first, last = (np.zeros(6), np.zeros(6)) if zeros else (case.states[1][0], c[1])
+    assert_close([cells[0, 0], cells[0, 3], cells[1, 3]], [first, c[0], last])
+
+
+@every_cell
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"zoneout": 1.0}, r"zoneout: found 1.0; expected a rate in \[0, 1\)"),
+        ({"recurrent_dropout": -0.1}, r"recurrent_dropout: found -0.1; expected a rate"),
+        ({"zoneout": 0.1, "training": True}, "seed: found None; expected two integers"),
+        ({"recurrent_dropout": 0.1, "training": True, "seed": [1]}, r"seed: found shape \(1,\)"),
+        ({"recompute": 0}, "recompute: found 0; expected a number of steps"),
+        ({"activation": "crelu"}, "activation: found crelu; expected one that keeps the width"),
+        ({"activation": tf.nn.crelu}, "activation: found crelu"),
+        ({"layer_norm": tf.zeros([2, 5])}, r"layer_norm: found shape \(2, 5\); expected \[2, "),
+        ({"layer_norm": tf.zeros([36])}, r"layer_norm: found shape \(36,\)"),
+    ],
+    ids=lambda a: "-".join(a) if isinstance(a, dict) else "",
+)
+def test_errors(make, arguments, message):
+    case, options = build(make)
+    with pytest.raises(ValueError, match=message):
+        case.tensors().reference(**options, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cell_zoneout": 1.5}, "cell_zoneout: found 1.5; expected a rate"),
+        ({"projection_clip": 1.0}, "projection_clip: found 1.0 without a projection"),
+        ({"recurrent_activation": "crelu"}, "found crelu"),
+    ],
+    ids=lambda a: "-".join(a) if isinstance(a, dict) else "",
+)
+def test_errors_of_lstm(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        problem("lstm").tensors().reference(**arguments)

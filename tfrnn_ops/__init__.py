@@ -12,24 +12,28 @@ Use the layers in place of their namesakes in `keras.layers`, or convert a whole
 `tfrnn_ops.reference` holds slower ones in plain TensorFlow ops.
 """
 
-from tfrnn_ops import reference
-from tfrnn_ops.convert import convert
-from tfrnn_ops.explanation import Explanation, explain
-from tfrnn_ops.functional import gru, ind_rnn, lstm, simple_rnn
-from tfrnn_ops.layers import (
-    GRU,
-    LSTM,
-    Bidirectional,
-    GRUCell,
-    IndRNN,
-    IndRNNCell,
-    LSTMCell,
-    SimpleRNN,
-    SimpleRNNCell,
-    StackedRNN,
-)
-from tfrnn_ops.path import ReferencePathWarning, use_reference
-from tfrnn_ops.state import LSTMState
+import importlib.util
+
+# Without TensorFlow there are still `tfrnn_ops._core` and `python -m tfrnn_ops.bench gpu`.
+if importlib.util.find_spec("tensorflow") is not None:
+    from tfrnn_ops import reference
+    from tfrnn_ops.convert import convert
+    from tfrnn_ops.explanation import Explanation, explain
+    from tfrnn_ops.functional import gru, ind_rnn, lstm, simple_rnn
+    from tfrnn_ops.layers import (
+        GRU,
+        LSTM,
+        Bidirectional,
+        GRUCell,
+        IndRNN,
+        IndRNNCell,
+        LSTMCell,
+        SimpleRNN,
+        SimpleRNNCell,
+        StackedRNN,
+    )
+    from tfrnn_ops.path import ReferencePathWarning, use_reference
+    from tfrnn_ops.state import LSTMState
 
 __all__ = [
     "GRU",

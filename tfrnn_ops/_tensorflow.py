@@ -5,6 +5,9 @@ Each function falls back to the safe answer where a TensorFlow version lacks the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -34,3 +37,13 @@ def devices_with_kernel(op: str) -> set[str]:
         return {k.device_type for k in kernels.get_registered_kernels_for_op(op).kernel}
     except (ImportError, AttributeError):
         return {"CPU"}
+
+
+def has_tangents(tensors: Iterable[Any]) -> bool:
+    """Whether a ForwardAccumulator of this thread differentiates by any of the tensors."""
+    try:
+        from tensorflow.python.eager import forwardprop_util
+
+        return bool(forwardprop_util.pack_tangents(list(tensors)).tangents)
+    except (ImportError, AttributeError):
+        return False

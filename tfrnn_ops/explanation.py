@@ -8,12 +8,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops import _tensorflow
+from tfrnn_ops import _core, _tensorflow
 from tfrnn_ops.layers.base import Recurrent
 from tfrnn_ops.layers.bidirectional import Bidirectional
 from tfrnn_ops.layers.recurrent import RecurrentLayer
 from tfrnn_ops.layers.stacked import StackedRNN
-from tfrnn_ops.path import Path, decide
+from tfrnn_ops.path import Path, Request, activation_name, decide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +130,6 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
                 f"{op} has kernels for {', '.join(sorted(devices))} only; on a machine with a "
                 "GPU, TensorFlow runs it on the CPU"
             )
-        notes.append("the library does not tell how much it keeps for the gradient")
     else:
         loop = "a Python loop" if request.unroll else "tf.while_loop"
         kernel = f"tfrnn_ops.reference.{request.cell.name}, {dtype}: {loop} of TensorFlow ops"
@@ -146,6 +145,30 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
         reasons=decision.reasons,
         options=decision.options,
         notes=tuple(notes),
+        gradient_bytes=_gradient_bytes(request, sizes, dtype) if decision.path == "fused" else None,
+    )
+
+
+def _gradient_bytes(request: Request, sizes: Mapping[str, int | None], dtype: str) -> int | None:
+    """What the fused op keeps for the gradient; None if a size that it depends on is not known."""
+    batch, time = sizes["batch"], sizes.get("time", 1)
+    if batch is None or time is None:
+        return None
+    cell, options = request.cell, request.options
+    before = cell.name == "gru" and not options.reset_after
+    chosen = (activation_name(getattr(options, name)) for name in cell.activations)
+    return _core.reserve_bytes(
+        "gru_reset_before" if before else cell.name,
+        dtype,
+        batch=batch,
+        time=time,
+        units=sizes["units"],
+        projection=sizes.get("outputs") or 0,
+        layer_norm=options.layer_norm,
+        general=any(name != "recompute" for name in request.in_force)
+        or tuple(chosen) != ("tanh", "sigmoid")[: len(cell.activations)]
+        or cell.diagonal,
+        recompute=options.recompute or 0,
     )
 
 
@@ -190,7 +213,10 @@ def _sizes(layer: Any, inputs: Any) -> dict[str, int | None]:
     shape = [None] * len(axes) if inputs is None else list(inputs.shape)
     if len(shape) != len(axes):
         raise ValueError(f"inputs has shape {tuple(shape)}; expected [{', '.join(axes)}]")
-    return {**dict(zip(axes, shape, strict=True)), "units": layer.units}
+    sizes = {**dict(zip(axes, shape, strict=True)), "units": layer.units}
+    cell = layer.cell if isinstance(layer, RecurrentLayer) else layer
+    projected = cell.layer_options.projection_units
+    return sizes if projected is None else {**sizes, "outputs": projected}
 
 
 register(Bidirectional, _explain_bidirectional)

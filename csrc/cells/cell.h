@@ -13,12 +13,16 @@
 //   InputSum(gate), RecurrentSum(gate)   the sum that the gate's share of x·kernel, or of
 //             h·recurrent_kernel, is added to
 //   kPhases, Phase(gate)   most cells need one pass over the recurrent weights a step. A cell with
-//   two
-//             computes the gates of phase 0 from h, then multiplies saved[kOperand] instead of h
-//             with the recurrent weights of the gates of phase 1.
+//             two computes the gates of phase 0 from h, then multiplies saved[kOperand] instead of
+//             h with the recurrent weights of the gates of phase 1.
+//   kRecurrent   whether there are recurrent weights at all
+//   kVectors  weights of a unit that belong to no product, see functions.h
+//   kEmits    whether Forward is Carry, which makes the state next[1], and then Emit, which makes h
+//             of it: layer normalisation comes between the two
 //
-// and of Forward and Backward (with two phases also Prepare and PrepareBackward). Backward may
-// read next[s] for s >= 1 only; PrepareBackward sees saved as Backward left it.
+// and of Forward and Backward (with two phases also Prepare and PrepareBackward; with kEmits also
+// the halves of both). The first argument `fn` says which activations there are, see functions.h.
+// Backward may read next[s] for s >= 1 only; PrepareBackward sees saved as Backward left it.
 #pragma once
 
 #include <cmath>
@@ -36,8 +40,13 @@ template <typename V>
 struct Math {
   static TFRNN_CELL V Zero() { return V(0); }
   static TFRNN_CELL V One() { return V(1); }
+  static TFRNN_CELL V Of(double x) { return V(x); }
   static TFRNN_CELL V Sigmoid(V x) { return V(1) / (V(1) + std::exp(-x)); }
   static TFRNN_CELL V Tanh(V x) { return std::tanh(x); }
+  static TFRNN_CELL V Exp(V x) { return std::exp(x); }
+  static TFRNN_CELL V Expm1(V x) { return std::expm1(x); }
+  static TFRNN_CELL V Log1p(V x) { return std::log1p(x); }
+  static TFRNN_CELL V Erf(V x) { return std::erf(x); }
 };
 
 // Derivatives of the activations in terms of the activated value y.

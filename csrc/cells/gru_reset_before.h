@@ -3,7 +3,7 @@
 // (arXiv:1406.1078v3).
 #pragma once
 
-#include "csrc/cells/cell.h"
+#include "csrc/cells/functions.h"
 
 namespace tfrnn {
 
@@ -18,40 +18,47 @@ struct GruResetBefore {
   static constexpr int kPhases = 2;
   static TFRNN_CELL constexpr int Phase(int gate) { return gate == 2 ? 1 : 0; }
   static constexpr int kOperand = 3;
+  static constexpr bool kRecurrent = true, kEmits = false;
+  static constexpr int kVectors = 0;
 
   // Phase 0: the sums of z and r are complete.
-  static TFRNN_CELL void Prepare(const V (&sums)[kSums], const V (&prev)[kStates],
+  template <typename F>
+  static TFRNN_CELL void Prepare(const F& fn, const V (&sums)[kSums], const V (&prev)[kStates],
                                  V (&saved)[kSaved]) {
-    saved[0] = M::Sigmoid(sums[0]);
-    saved[1] = M::Sigmoid(sums[1]);
-    saved[3] = saved[1] * prev[0];
+    const V z = fn.Gate(sums[0]), r = fn.Gate(sums[1]);
+    saved[0] = fn.Keep(sums[0], z);
+    saved[1] = fn.Keep(sums[1], r);
+    saved[3] = r * prev[0];
   }
 
   // Phase 1: the sum of the candidate is complete.
-  static TFRNN_CELL void Forward(const V (&sums)[kSums], const V (&prev)[kStates],
+  template <typename F>
+  static TFRNN_CELL void Forward(const F& fn, const V (&sums)[kSums], const V (&prev)[kStates],
                                  V (&next)[kStates], V (&saved)[kSaved]) {
-    const V z = saved[0];
-    const V candidate = M::Tanh(sums[2]);
+    const V z = fn.GateOf(saved[0]);
+    const V candidate = fn.Act(sums[2]);
     next[0] = candidate + z * (prev[0] - candidate);
-    saved[2] = candidate;
+    saved[2] = fn.Keep(sums[2], candidate);
   }
 
   // Undoes phase 1; dsums[1] waits for PrepareBackward.
-  static TFRNN_CELL void Backward(const V (&saved)[kSaved], const V (&prev)[kStates],
+  template <typename F>
+  static TFRNN_CELL void Backward(F& fn, const V (&saved)[kSaved], const V (&prev)[kStates],
                                   const V (&)[kStates], const V (&dnext)[kStates],
                                   V (&dsums)[kSums], V (&dprev)[kStates]) {
-    const V z = saved[0], candidate = saved[2];
+    const V z = fn.GateOf(saved[0]), candidate = fn.ActOf(saved[2]);
     const V dh = dnext[0];
-    dsums[0] = dh * (prev[0] - candidate) * SigmoidGrad(z);
-    dsums[2] = (dh - dh * z) * TanhGrad(candidate);
+    dsums[0] = dh * (prev[0] - candidate) * fn.GateSlope(saved[0], z);
+    dsums[2] = (dh - dh * z) * fn.ActSlope(saved[2], candidate);
     dprev[0] = dh * z;
   }
 
   // Undoes phase 0, given the gradient of saved[kOperand].
-  static TFRNN_CELL void PrepareBackward(const V (&saved)[kSaved], const V (&prev)[kStates],
+  template <typename F>
+  static TFRNN_CELL void PrepareBackward(F& fn, const V (&saved)[kSaved], const V (&prev)[kStates],
                                          const V doperand, V (&dsums)[kSums], V (&dprev)[kStates]) {
-    const V r = saved[1];
-    dsums[1] = doperand * prev[0] * SigmoidGrad(r);
+    const V r = fn.GateOf(saved[1]);
+    dsums[1] = doperand * prev[0] * fn.GateSlope(saved[1], r);
     dprev[0] = dprev[0] + doperand * r;
   }
 };

@@ -2,7 +2,7 @@
 // the names of keras.layers.SimpleRNN.
 #pragma once
 
-#include "csrc/cells/cell.h"
+#include "csrc/cells/functions.h"
 
 namespace tfrnn {
 
@@ -16,17 +16,21 @@ struct SimpleRnn {
   static TFRNN_CELL constexpr int RecurrentSum(int gate) { return gate; }
   static constexpr int kPhases = 1;
   static TFRNN_CELL constexpr int Phase(int) { return 0; }
+  static constexpr bool kRecurrent = true, kEmits = false;
+  static constexpr int kVectors = 0;
 
-  static TFRNN_CELL void Forward(const V (&sums)[kSums], const V (&)[kStates], V (&next)[kStates],
-                                 V (&saved)[kSaved]) {
-    next[0] = M::Tanh(sums[0]);
-    saved[0] = next[0];
+  template <typename F>
+  static TFRNN_CELL void Forward(const F& fn, const V (&sums)[kSums], const V (&)[kStates],
+                                 V (&next)[kStates], V (&saved)[kSaved]) {
+    next[0] = fn.Act(sums[0]);
+    saved[0] = fn.Keep(sums[0], next[0]);
   }
 
-  static TFRNN_CELL void Backward(const V (&saved)[kSaved], const V (&)[kStates],
+  template <typename F>
+  static TFRNN_CELL void Backward(F& fn, const V (&saved)[kSaved], const V (&)[kStates],
                                   const V (&)[kStates], const V (&dnext)[kStates],
                                   V (&dsums)[kSums], V (&dprev)[kStates]) {
-    dsums[0] = dnext[0] * TanhGrad(saved[0]);
+    dsums[0] = dnext[0] * fn.ActSlope(saved[0], fn.ActOf(saved[0]));
     dprev[0] = M::Zero();
   }
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "csrc/cpu/backward_step.h"
+#include "csrc/cpu/carry.h"
 #include "csrc/cpu/steps.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
@@ -111,8 +112,11 @@ class BackwardWorker {
     }
     for (Index b = batch.begin; b < batch.end; ++b) {
       for (int s = 0; s < Cell::kStates; ++s) {
-        StoreRow(space_.dstate[s] + b * columns_ + units_.begin, Count(),
-                 a_.dinitial[s] + b * width_ + units_.begin);
+        KeepStateGradient(a_, s, b * width_ + units_.begin, Count(),
+                          space_.dstate[s] + b * columns_ + units_.begin);
+      }
+      if (Space::Repeats(a_)) {
+        KeepRepeated(a_, b * width_ + units_.begin, Count(), Repeated(b) + units_.begin);
       }
     }
   }
@@ -137,17 +141,17 @@ class BackwardWorker {
     const Index at = b * width_ + units_.begin;
     for (int s = 0; s < Cell::kStates; ++s) {
       row.dstate[s] = space_.dstate[s] + b * columns_;
-      LoadRow(a_.dfinal[s] + at, Count(), row.dstate[s] + units_.begin);
+      LoadStateGradient(a_, s, at, Count(), row.dstate[s] + units_.begin);
       Clear(row.dstate[s], units_.end, tiles_.end * L::kColumns);
     }
     for (int s = 1; s < Cell::kStates; ++s) {
       A* const initial = space_.initial[s] + b * padded_;
-      LoadRow(a_.initial[s] + at, Count(), initial + units_.begin);
+      LoadState(a_, s, at, Count(), initial + units_.begin);
       Clear(initial, units_.end, blocks_.end * L::kBlock);
     }
     if (Cell::kPhases == 2) row.doperand = space_.doperand + b * columns_;
     if (space_.factors != nullptr) row.factors = space_.factors + b * columns_;
-    if (Space::Repeats(a_)) ClearRepeated(b);
+    if (Space::Repeats(a_)) LoadRepeated(a_, at, Count(), Repeated(b) + units_.begin);
   }
 
   void AddOutput(Index t, Index b) {
@@ -214,7 +218,7 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   BackwardSpace<CellT, T> space(a, pool, arena);
   space.steps.Fill();
   BackwardWeights<A> weights;
-  if (s.time > 0) {
+  if (s.time > 0 && !a.packed) {
     PackAllTransposed<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.units, s.units,
                                                  space.recurrent[0], pool);
     if constexpr (Cell::kPhases == 2) {

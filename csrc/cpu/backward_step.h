@@ -36,6 +36,7 @@ TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, Range blocks,
   using Cell = typename L::Cell;
   using V = Vec<A>;
   constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
+  Standard<V> fn;
   for (Index block = blocks.begin; block < blocks.end; ++block) {
     const A* const from = (kPrepare ? row.dsums : row.saved) + block * w.panel_stride;
     A* const to = row.dsums + block * w.panel_stride;
@@ -48,7 +49,7 @@ TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, Range blocks,
       prev[0] = LoadPart(row.prev[0] + unit, left);
       if constexpr (kPrepare) {
         dprev[0] = LoadVec(row.dstate[0] + unit);
-        Cell::PrepareBackward(saved, prev, LoadVec(row.doperand + unit), dsums, dprev);
+        Cell::PrepareBackward(fn, saved, prev, LoadVec(row.doperand + unit), dsums, dprev);
         StoreVec(row.dstate[0] + unit, dprev[0]);
       } else {
         V next[Cell::kStates], dnext[Cell::kStates];
@@ -59,7 +60,7 @@ TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, Range blocks,
           next[s] = LoadVec(row.next[s] + unit);
           dnext[s] = LoadVec(row.dstate[s] + unit);
         }
-        Cell::Backward(saved, prev, next, dnext, dsums, dprev);
+        Cell::Backward(fn, saved, prev, next, dnext, dsums, dprev);
         for (int s = 0; s < Cell::kStates; ++s) StoreVec(row.dstate[s] + unit, dprev[s]);
       }
       for (int k = 0; k < Cell::kSaved; ++k) {

@@ -4,6 +4,7 @@
 // is computed some times ahead.
 #pragma once
 
+#include "csrc/cpu/carry.h"
 #include "csrc/cpu/dropout.h"
 #include "csrc/cpu/forward_step.h"
 #include "csrc/cpu/split.h"
@@ -192,7 +193,7 @@ class ForwardWorker {
     }
     for (int s = 1; s < Cell::kStates; ++s) {
       A* const state = space_.state[s] + b * padded_;
-      LoadRow(a_.initial[s] + b * units + units_.begin, count, state + units_.begin);
+      LoadState(a_, s, b * units + units_.begin, count, state + units_.begin);
       for (Index u = units_.end; u < blocks_.end * L::kBlock; ++u) state[u] = A(0);
       row.prev[s] = row.next[s] = state;
     }
@@ -238,7 +239,7 @@ class ForwardWorker {
   void Skip(Index t, Index b) {
     const Index units = a_.shape.units;
     T* const to = a_.outputs + at_.Output(t, b) * units;
-    if (t == 0 || a_.options.zero_output_for_mask) {
+    if (!at_.HasOutputBefore(t) || a_.options.zero_output_for_mask) {
       for (Index u = units_.begin; u < units_.end; ++u) Store(A(0), to + u);
     } else {
       const T* const from = a_.outputs + at_.Output(t - 1, b) * units;
@@ -287,7 +288,7 @@ class ForwardWorker {
   void End(Index b) {
     const Index at = b * a_.shape.units + units_.begin;
     for (int s = 0; s < Cell::kStates; ++s) {
-      StoreRow(rows_[b].prev[s] + units_.begin, units_.end - units_.begin, a_.final[s] + at);
+      KeepState(a_, s, at, units_.end - units_.begin, rows_[b].prev[s] + units_.begin);
     }
   }
 
@@ -337,7 +338,7 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
   if (s.batch == 0 || s.units == 0) return;
   Arena arena(a.workspace);
   const ForwardSpace<CellT, T> space(a, pool, arena);
-  if (s.time > 0) PackForward<CellT, T>(a, space, pool);
+  if (s.time > 0 && !a.packed) PackForward<CellT, T>(a, space, pool);
 
   ForwardWeights<A> weights;
   for (int p = 0; p < L::Cell::kPhases; ++p) {

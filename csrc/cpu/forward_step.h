@@ -100,14 +100,14 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
       prev[0] = LoadPart(row.prev[0] + unit, w.units - unit);
       for (int s = 1; s < Cell::kStates; ++s) prev[s] = LoadVec(row.prev[s] + unit);
       if constexpr (kPhase + 1 < Cell::kPhases) {
-        Cell::Prepare(sums, prev, saved);
+        Cell::Prepare(Standard<V>(), sums, prev, saved);
         StoreVec(row.operand + unit, saved[Cell::kOperand]);
         saved[2] = V{};
       } else {
         if constexpr (Cell::kPhases > 1) {
           for (int k = 0; k < Cell::kSaved; ++k) saved[k] = LoadVec(panel + (k * kU + v) * kN);
         }
-        Cell::Forward(sums, prev, next, saved);
+        Cell::Forward(Standard<V>(), sums, prev, next, saved);
         StorePart(row.next[0] + unit, next[0], w.units - unit);
         for (int s = 1; s < Cell::kStates; ++s) StoreVec(row.next[s] + unit, next[s]);
       }

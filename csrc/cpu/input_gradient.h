@@ -54,7 +54,9 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
   space.steps.Fill();
   const Rows at(s, a.options);
   const A* const dsums = static_cast<const A*>(a.dgates);
-  PackAllTransposed<L, typename Space::Gates>(a.kernel, s.input, s.units, space.kernel, pool);
+  if (!a.packed) {
+    PackAllTransposed<L, typename Space::Gates>(a.kernel, s.input, s.units, space.kernel, pool);
+  }
   if (space.factors != nullptr) {
     PadFactors<L>(a.input_dropout, s.batch, s.input, space.factors);
   }

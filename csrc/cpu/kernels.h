@@ -13,7 +13,7 @@ namespace tfrnn::cpu {
 template <typename T>
 struct Kernels {
   // Bytes of ForwardArgs::reserve_space, also of BackwardArgs::dgates.
-  std::size_t (*reserve_bytes)(const RnnShape& shape);
+  std::size_t (*reserve_bytes)(const RnnShape& shape, const RnnOptions& options);
   // Bytes of workspace a call needs. Of the pointers in args only whether the optional ones
   // (reserve_space, mask, dropout) are there is looked at.
   std::size_t (*forward_workspace)(const ForwardArgs<T>& args, const Pool& pool);

@@ -50,6 +50,7 @@ struct GateSet {
     List list;
     for (int g = 0; g < Cell::kGates; ++g) {
       if (kPhase >= 0 && Cell::Phase(g) != kPhase) continue;
+      if (kRecurrent && !Cell::kRecurrent) continue;
       list.gate[list.count] = g;
       list.sum[list.count++] = kRecurrent ? Cell::RecurrentSum(g) : Cell::InputSum(g);
     }
@@ -60,21 +61,31 @@ struct GateSet {
 };
 
 // Where step t of the recurrence finds and puts its rows.
-struct Rows {
-  Index time, batch;
-  bool time_major, go_backwards;
-
+class Rows {
+ public:
   constexpr Rows(const RnnShape& shape, const RnnOptions& options)
-      : time(shape.time),
-        batch(shape.batch),
-        time_major(shape.time_major),
-        go_backwards(options.go_backwards) {}
-  constexpr Index Output(Index t, Index b) const {
-    return time_major ? t * batch + b : b * time + t;
-  }
+      : time_(shape.total > 0 ? shape.total : shape.time),
+        batch_(shape.batch),
+        first_(shape.first),
+        output_time_(shape.local_outputs ? shape.time : time_),
+        output_first_(shape.local_outputs ? 0 : shape.first),
+        time_major_(shape.time_major),
+        go_backwards_(options.go_backwards) {}
+  constexpr Index Output(Index t, Index b) const { return At(t + output_first_, b, output_time_); }
   constexpr Index Input(Index t, Index b) const {
-    return Output(go_backwards ? time - 1 - t : t, b);
+    return At(go_backwards_ ? time_ - 1 - (t + first_) : t + first_, b, time_);
   }
+  // Whether an output comes before that of step t.
+  constexpr bool HasOutputBefore(Index t) const { return t + output_first_ > 0; }
+  // The index of a step in the whole sequence, as random numbers count them.
+  constexpr Index Step(Index t, Index b) const { return (t + first_) * batch_ + b; }
+
+ private:
+  constexpr Index At(Index t, Index b, Index time) const {
+    return time_major_ ? t * batch_ + b : b * time + t;
+  }
+  Index time_, batch_, first_, output_time_, output_first_;
+  bool time_major_, go_backwards_;
 };
 
 }  // namespace tfrnn::cpu::TFRNN_ISA

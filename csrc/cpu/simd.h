@@ -8,7 +8,7 @@
 #include <arm_neon.h>
 #endif
 
-#include "csrc/cells/cell.h"
+#include "csrc/cells/activation.h"
 #include "csrc/cpu/isa.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
@@ -111,13 +111,6 @@ TFRNN_INLINE void StorePart(A* to, Vec<A> x, Index count) {
   for (Index i = 0; i < count; ++i) to[i] = x[i];
 }
 
-// Comparisons with NaN are false: NaN stays.
-template <typename V>
-TFRNN_INLINE V Clamp(V x, V low, V high) {
-  x = x < low ? low : x;
-  return x > high ? high : x;
-}
-
 // e^x for |x| <= 88 in float, 708 in double; outside, the value at the bound. 1 ulp.
 // x = n ln 2 + r; adding 1.5 * 2^(mantissa bits) rounds n to an integer in the low bits.
 TFRNN_INLINE Vec<float> Exp(Vec<float> x) {
@@ -127,7 +120,7 @@ TFRNN_INLINE Vec<float> Exp(Vec<float> x) {
   constexpr float kTail[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
                              4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
   const V limit = Broadcast(88.0f), magic = Broadcast(0x1.8p23f);
-  x = Clamp(x, -limit, limit);
+  x = Clamped(x, -limit, limit);
   const V shifted = MulAdd(x, Broadcast(1.44269504f), magic);
   const V n = shifted - magic;
   V r = MulAdd(n, Broadcast(-0.693359375f), x);  // ln 2 in two parts, the first exact in 9 bits
@@ -144,7 +137,7 @@ TFRNN_INLINE Vec<double> Exp(Vec<double> x) {
                               1.0 / 5040.0,       1.0 / 720.0,       1.0 / 120.0,
                               1.0 / 24.0,         1.0 / 6.0,         0.5};
   const V limit = Broadcast(708.0), magic = Broadcast(0x1.8p52);
-  x = Clamp(x, -limit, limit);
+  x = Clamped(x, -limit, limit);
   const V shifted = MulAdd(x, Broadcast(1.4426950408889634), magic);
   const V n = shifted - magic;
   V r = MulAdd(n, Broadcast(-0x1.62e42fee00000p-1), x);
@@ -163,7 +156,7 @@ TFRNN_INLINE Vec<float> TanhVec(Vec<float> x) {
   constexpr float kQ[] = {1.19825839466702e-06f, 1.18534705686654e-04f, 2.26843463243900e-03f,
                           4.89352518554385e-03f};
   const V limit = Broadcast(7.90531110763549805f);
-  x = Clamp(x, -limit, limit);
+  x = Clamped(x, -limit, limit);
   const V x2 = x * x;
   return x * Polynomial(x2, kP) / Polynomial(x2, kQ);
 }
@@ -192,6 +185,28 @@ struct VectorMath {
   static TFRNN_CELL V One() { return A(1) - V{}; }
   static TFRNN_CELL V Sigmoid(V x) { return A(1) / (A(1) + cpu::TFRNN_ISA::Exp(-x)); }
   static TFRNN_CELL V Tanh(V x) { return cpu::TFRNN_ISA::TanhVec(x); }
+  static TFRNN_CELL V Of(double x) { return A(x) - V{}; }
+  static TFRNN_CELL V Exp(V x) { return cpu::TFRNN_ISA::Exp(x); }
+  // The C library's, lane by lane: only activations that few use need them. Builtins, because
+  // the overloads of <cmath> are functions that the linker would share among instruction sets.
+  static TFRNN_CELL V Expm1(V x) {
+    return Each(x,
+                [](A a) { return sizeof(A) == 4 ? A(__builtin_expm1f(a)) : __builtin_expm1(a); });
+  }
+  static TFRNN_CELL V Log1p(V x) {
+    return Each(x,
+                [](A a) { return sizeof(A) == 4 ? A(__builtin_log1pf(a)) : __builtin_log1p(a); });
+  }
+  static TFRNN_CELL V Erf(V x) {
+    return Each(x, [](A a) { return sizeof(A) == 4 ? A(__builtin_erff(a)) : __builtin_erf(a); });
+  }
+
+ private:
+  template <typename Function>
+  static TFRNN_INLINE V Each(V x, const Function& function) {
+    for (int i = 0; i < cpu::TFRNN_ISA::kLanes<A>; ++i) x[i] = A(function(x[i]));
+    return x;
+  }
 };
 template <>
 struct Math<cpu::TFRNN_ISA::Vec<float>> : VectorMath<cpu::TFRNN_ISA::Vec<float>, float> {};

@@ -10,6 +10,8 @@ class Steps {
   // Takes memory for two tables if there is a mask; Fill fills them.
   Steps(const RnnShape& shape, const RnnOptions& options, const bool* mask, Arena& arena)
       : rows_(shape, options),
+        time_(shape.time),
+        batch_(shape.batch),
         mask_(mask),
         count_(shape.time * shape.batch),
         previous_(mask == nullptr ? nullptr : arena.Take<std::int32_t>(count_)),
@@ -18,9 +20,9 @@ class Steps {
   void Fill() {
     if (mask_ == nullptr) return;
     count_ = 0;
-    for (Index t = 0; t < rows_.time; ++t) {
-      for (Index b = 0; b < rows_.batch; ++b) {
-        const Index step = t * rows_.batch + b, before = step - rows_.batch;
+    for (Index t = 0; t < time_; ++t) {
+      for (Index b = 0; b < batch_; ++b) {
+        const Index step = t * batch_ + b, before = step - batch_;
         previous_[step] = t == 0             ? -1
                           : Active(t - 1, b) ? static_cast<std::int32_t>(t - 1)
                                              : previous_[before];
@@ -32,7 +34,7 @@ class Steps {
   bool Active(Index t, Index b) const { return mask_ == nullptr || mask_[rows_.Input(t, b)]; }
   // The last time before t at which row b is active, -1 if there is none.
   Index Previous(Index t, Index b) const {
-    return mask_ == nullptr ? t - 1 : previous_[t * rows_.batch + b];
+    return mask_ == nullptr ? t - 1 : previous_[t * batch_ + b];
   }
   // The active steps in order: how many, the k-th, and where they are listed (null: all are).
   Index count() const { return count_; }
@@ -41,6 +43,7 @@ class Steps {
 
  private:
   const Rows rows_;
+  const Index time_, batch_;
   const bool* const mask_;
   Index count_;
   std::int32_t* const previous_;

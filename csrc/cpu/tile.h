@@ -41,8 +41,8 @@ struct EveryRow {
 template <typename A, int kStride>
 struct ListedRows {
   const A* base;
-  const Index* rows;
-  TFRNN_INLINE const A* At(Index k) const { return base + rows[k] * kStride; }
+  const Index* last;  // in the list, which is read backwards
+  TFRNN_INLINE const A* At(Index k) const { return base + last[-k] * kStride; }
   template <typename Columns>
   TFRNN_INLINE const A* Vector(const A* row, int j) const {
     return row + Columns::Offset(j) * kLanes<A>;

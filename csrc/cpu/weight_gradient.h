@@ -1,12 +1,14 @@
 // dkernel, drecurrent_kernel and dbias: products over all times of what was multiplied with a
 // weight and the gradient of the sum it went to. The panels are the packed second operand; the
 // first is packed here, transposed, with a row of ones below it whose product is dbias. Every
-// thread has rows of the result of its own; the sum over time is never split.
+// thread has rows of the result of its own; the sum over time is never split, and goes from the
+// last step to the first, as segments of a sequence do.
 #pragma once
 
 #include "csrc/cpu/dropout.h"
-#include "csrc/cpu/pack.h"
-#include "csrc/cpu/steps.h"
+#include "csrc/cpu/general/projection_gradient.h"
+#include "csrc/cpu/general/random.h"
+#include "csrc/cpu/general/reserve.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
@@ -30,16 +32,19 @@ class GradientSegment {
       : a_(a),
         at_(a.shape, a.options),
         shards_(shards),
-        depth_(kFactor == Factor::kInput ? a.shape.input : a.shape.units),
+        depth_(kFactor == Factor::kInput   ? a.shape.input
+               : kFactor == Factor::kState ? a.shape.Hidden()
+                                           : a.shape.units),
         tiles_(CeilDiv(depth_ + 1, kTileRows)),
         shard_rows_(CeilDiv(tiles_, shards) * kTileRows),
         factors_{kFactor == Factor::kInput ? a.input_dropout : a.recurrent_dropout, a.shape.batch,
                  depth_},
         values_(factors_ ? Gates::kCount : 1),
-        dsums_(static_cast<const A*>(a.dgates)),
+        dsums_(Panels(a)),
         result_(arena.Take<A>(L::Blocks(a.shape.units) * (depth_ + 1) * kWidth)),
         packed_(arena.Take<A>(shards * shard_rows_ * kGradientDepth * values_)),
-        stage_(arena.Take<A>(shards * shard_rows_ * kStageRows * values_)) {}
+        stage_(arena.Take<A>(shards * shard_rows_ * kStageRows * values_)),
+        random_(Drops() ? arena.Take<A>(shards * shard_rows_) : nullptr) {}
 
   // Sums up the rows of the result that fall to `shard`.
   void Run(int shard, const Steps& steps) const {
@@ -47,6 +52,12 @@ class GradientSegment {
   }
 
  private:
+  static const A* Panels(const WeightGradientArgs<T>& a) {
+    const GeneralReserve<CellT, A> panels(const_cast<void*>(a.dgates), a.shape, a.options);
+    return kFactor == Factor::kInput ? panels.inputs : panels.recurrents;
+  }
+  bool Drops() const { return kFactor != Factor::kInput && DropsSteps(a_.options); }
+
   // With kValues > 1 the factor has a value of its own for each gate.
   template <int kValues>
   void Sum(int shard, const Steps& steps) const {
@@ -59,15 +70,17 @@ class GradientSegment {
       const Index count = Min(kGradientDepth, steps.count() - first);
       for (Index k = 0; k < count; k += kStageRows) {
         Pack<kValues>(rows, first + k, Min(kStageRows, count - k), steps,
-                      stage_ + shard * shard_rows_ * kStageRows * kValues, packed, k);
+                      stage_ + shard * shard_rows_ * kStageRows * kValues,
+                      random_ + (Drops() ? shard * shard_rows_ : 0), packed, k);
       }
+      const Index last = steps.count() - 1 - first;  // of the steps, which come last first
       if (steps.listed() == nullptr) {
-        Multiply<kValues, EveryRow<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
-          return EveryRow<A, L::kRow>{panel + first * L::kRow};
+        Multiply<kValues, EveryRow<A, -L::kRow>>(rows, first, count, packed, [&](const A* panel) {
+          return EveryRow<A, -L::kRow>{panel + last * L::kRow};
         });
       } else {
         Multiply<kValues, ListedRows<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
-          return ListedRows<A, L::kRow>{panel, steps.listed() + first};
+          return ListedRows<A, L::kRow>{panel, steps.listed() + last};
         });
       }
       first += count;
@@ -75,13 +88,17 @@ class GradientSegment {
     Write(rows);
   }
 
-  // The `count` active steps from the `first` on, of the factor's columns `rows`, to
+  // The `count` active steps from the `first` on, last first, of the factor's columns `rows`, to
   // packed[tile][step][row][value], from its step `at_step` on.
   template <int kValues>
   TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const Steps& steps, A* stage,
-                           A* packed, Index at_step) const {
+                           A* random, A* packed, Index at_step) const {
     const Index height = rows.end - rows.begin, width = height * kValues;
-    for (Index k = 0; k < count; ++k) Stage(rows, steps[first + k], steps, stage + k * width);
+    for (Index k = 0; k < count; ++k) {
+      const Index step = steps[steps.count() - 1 - (first + k)];
+      Stage(rows, step, steps, stage + k * width);
+      if (Drops()) DropStep(rows, step, random, stage + k * width);
+    }
     ForTiles(height, [&](Index row, auto tile) {
       constexpr int kCount = decltype(tile)::value * kValues;
       A* to = packed + row * kGradientDepth * kValues + at_step * kCount;
@@ -124,6 +141,16 @@ class GradientSegment {
     }
   }
 
+  // Times the factors that the step has drawn.
+  void DropStep(Range rows, Index step, A* factors, A* to) const {
+    const Range columns{rows.begin, Min(rows.end, depth_)};
+    const Index batch = a_.shape.batch;
+    StepDropoutRow(a_.options, at_.Step(step / batch, step % batch), depth_, columns, factors);
+    for (Index m = 0; m < columns.end - columns.begin; ++m) {
+      for (int g = 0; g < values_; ++g) to[m * values_ + g] *= factors[m];
+    }
+  }
+
   // result rows (+)= packed · panel rows of as many steps; `find` finds them in a block's panel.
   template <int kValues, typename Right, typename FindRows>
   TFRNN_NOINLINE void Multiply(Range rows, Index first, Index count, const A* packed,
@@ -140,7 +167,8 @@ class GradientSegment {
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
           for (int j = 0; j < Columns::kVecs; ++j) {
-            acc[i][j] = first > 0 ? LoadVec(to + i * kWidth + j * kLanes<A>) : Vec<A>{};
+            acc[i][j] =
+                first > 0 || a_.continues ? LoadVec(to + i * kWidth + j * kLanes<A>) : Vec<A>{};
           }
         }
         const PackedRows<A, kRows, kValues> factor{packed + row * kGradientDepth * kValues};
@@ -186,9 +214,10 @@ class GradientSegment {
   A* const result_;
   A* const packed_;
   A* const stage_;
+  A* const random_;  // [shards, shard rows], with step dropout only
 };
 
-// In the place of the second phase's segment of a cell with one phase.
+// In the place of a segment that a cell lacks.
 struct NoSegment {
   template <typename Args>
   NoSegment(const Args&, int, Arena&) {}
@@ -205,21 +234,28 @@ struct SegmentIf<false, Segment> {
 
 template <template <typename> class CellT, typename T>
 struct WeightGradientSpace {
-  using Cell = typename Layout<CellT, ComputeType<T>>::Cell;
+  using A = ComputeType<T>;
+  using L = Layout<CellT, A>;
+  using Cell = typename L::Cell;
+  using State = GradientSegment<CellT, T, Factor::kState, GateSet<Cell, 0, true>>;
   using Operand = GradientSegment<CellT, T, Factor::kOperand, GateSet<Cell, 1, true>>;
 
   int shards;
-  Steps steps;
   GradientSegment<CellT, T, Factor::kInput, GateSet<Cell, -1, false>> input;
-  GradientSegment<CellT, T, Factor::kState, GateSet<Cell, 0, true>> state;
+  typename SegmentIf<Cell::kRecurrent, State>::type state;
   typename SegmentIf<Cell::kPhases == 2, Operand>::type operand;
+  A* projection;  // [U, padded columns of H]
+  Steps steps;    // last: what stands before it has the same place for segments of any length
 
   WeightGradientSpace(const WeightGradientArgs<T>& a, const Pool& pool, Arena& arena)
       : shards(static_cast<int>(Max(1, pool.threads))),
-        steps(a.shape, a.options, a.mask, arena),
         input(a, shards, arena),
         state(a, shards, arena),
-        operand(a, shards, arena) {}
+        operand(a, shards, arena),
+        projection(a.dprojection == nullptr
+                       ? nullptr
+                       : arena.Take<A>(a.shape.units * L::PaddedColumns(a.shape.projection))),
+        steps(a.shape, a.options, a.mask, arena) {}
 };
 
 template <template <typename> class CellT, typename T>
@@ -232,6 +268,9 @@ void WeightGradient(const WeightGradientArgs<T>& a, const Pool& pool) {
     space.input.Run(i, space.steps);
     space.state.Run(i, space.steps);
     space.operand.Run(i, space.steps);
+    if (a.dprojection != nullptr) {
+      ProjectionGradient<CellT, T>(a, space.steps, i, space.shards, space.projection);
+    }
   });
 }
 

@@ -1,13 +1,11 @@
 // The forward op of every cell.
 #pragma once
 
+#include "csrc/core/segments.h"
 #include "csrc/ops/op_base.h"
 
 namespace tfrnn {
 
-// Inputs: x, S initial states, kernel, recurrent_kernel, bias, mask, input_dropout,
-// recurrent_dropout.
-// Outputs: outputs, S final states, reserve_space.
 template <typename TF>
 class ForwardOp : public RnnOp<TF> {
   using Base = RnnOp<TF>;
@@ -19,64 +17,79 @@ class ForwardOp : public RnnOp<TF> {
   }
 
   void Compute(OpKernelContext* ctx) override {
-    const CellCounts& counts = this->cell_.counts;
-    const int after_states = counts.states + 1;
-    const Tensor& x = ctx->input(0);
-    const Tensor& kernel = ctx->input(after_states);
-    const Tensor& recurrent_kernel = ctx->input(after_states + 1);
-    const Tensor& bias = ctx->input(after_states + 2);
-    OP_REQUIRES_OK(ctx, CheckRank("x", x, 3));
-    OP_REQUIRES_OK(ctx, CheckRank("recurrent_kernel", recurrent_kernel, 2));
-
+    const int states = this->cell_.counts.states;
+    Call<T> call;
+    OP_REQUIRES_OK(ctx, this->Read(ctx, &call));
+    const RnnShape& shape = call.shape;
     ForwardArgs<T> args;
-    RnnShape& shape = args.shape;
-    shape = this->ShapeOf(x);
-    shape.input = x.dim_size(2);
-    shape.units = recurrent_kernel.dim_size(0);
-    args.options = this->options_;
-    const int64_t gates = counts.gates * shape.units;
-    OP_REQUIRES(ctx, shape.units > 0,
-                absl::InvalidArgumentError("recurrent_kernel must have at least one row (units), "
-                                           "found shape " +
-                                           recurrent_kernel.shape().DebugString()));
-    OP_REQUIRES_OK(ctx, CheckShape("kernel", kernel, TensorShape({shape.input, gates})));
-    OP_REQUIRES_OK(
-        ctx, CheckShape("recurrent_kernel", recurrent_kernel, TensorShape({shape.units, gates})));
-    if (!Absent(bias)) {
-      OP_REQUIRES_OK(ctx, CheckShape("bias", bias,
-                                     counts.biases == 1 ? TensorShape({gates})
-                                                        : TensorShape({counts.biases, gates})));
-      args.bias = Base::Data(bias);
-    }
-    OP_REQUIRES_OK(ctx, this->ReadMask(ctx->input(after_states + 3), shape, &args.mask));
-    OP_REQUIRES_OK(ctx, this->ReadDropout("input_dropout", ctx->input(after_states + 4), shape,
-                                          shape.input, &args.input_dropout));
-    OP_REQUIRES_OK(ctx, this->ReadDropout("recurrent_dropout", ctx->input(after_states + 5), shape,
-                                          shape.units, &args.recurrent_dropout));
-    args.x = Base::Data(x);
-    args.kernel = Base::Data(kernel);
-    args.recurrent_kernel = Base::Data(recurrent_kernel);
+    args.shape = shape, args.options = call.options;
+    args.x = call.x, args.kernel = call.kernel, args.recurrent_kernel = call.recurrent_kernel;
+    args.bias = call.bias, args.mask = call.mask;
+    args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
+    args.vectors = call.vectors, args.layer_norm = call.layer_norm;
+    args.projection = call.projection;
 
-    const TensorShape state({shape.batch, shape.units});
     Tensor* output = nullptr;
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(0, this->RowsShape(shape, shape.units), &output));
+    OP_REQUIRES_OK(ctx, ctx->allocate_output(0, this->RowsShape(shape, shape.Hidden()), &output));
     args.outputs = Base::Data(output);
-    for (int s = 0; s < counts.states; ++s) {
-      OP_REQUIRES_OK(ctx, CheckShape(s == 0 ? "initial_h" : "initial_c", ctx->input(1 + s), state));
-      args.initial[s] = Base::Data(ctx->input(1 + s));
-      OP_REQUIRES_OK(ctx, ctx->allocate_output(1 + s, state, &output));
+    for (int s = 0; s < states; ++s) {
+      args.initial[s] = call.initial[s];
+      OP_REQUIRES_OK(ctx, ctx->allocate_output(1 + s, this->StateShape(shape, s), &output));
       args.final[s] = Base::Data(output);
     }
-    const auto reserve_bytes =
-        keep_reserve_ ? static_cast<int64_t>(this->cell_.kernels->reserve_bytes(shape)) : 0;
-    OP_REQUIRES_OK(ctx,
-                   ctx->allocate_output(1 + counts.states, TensorShape({reserve_bytes}), &output));
-    if (reserve_bytes > 0) args.reserve_space = output->flat<uint8_t>().data();
+    const bool returns = this->return_cell_states_;
+    OP_REQUIRES_OK(
+        ctx,
+        ctx->allocate_output(
+            1 + states, returns ? this->RowsShape(shape, shape.units) : TensorShape({0}), &output));
+    if (returns) args.state_outputs[1] = Base::Data(output);
+    const Segments<T> segments(shape, states, this->recompute_ > 0 ? this->recompute_ : shape.time);
+    const bool recomputes = keep_reserve_ && this->recompute_ > 0;
+    int64_t reserve_bytes = recomputes ? segments.bytes() : 0;
+    if (keep_reserve_ && !recomputes) {
+      reserve_bytes = static_cast<int64_t>(this->cell_.kernels->reserve_bytes(shape, args.options));
+    }
+    OP_REQUIRES_OK(ctx, ctx->allocate_output(2 + states, TensorShape({reserve_bytes}), &output));
+    uint8_t* const reserve = output->flat<uint8_t>().data();
+    if (recomputes) {
+      OP_REQUIRES_OK(ctx, ForwardSegments(ctx, segments, args, reserve));
+      return;
+    }
+    if (reserve_bytes > 0) args.reserve_space = reserve;
     OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->forward_workspace,
                                      this->cell_.kernels->forward));
   }
 
  private:
+  // One segment after the other, keeping the states between them.
+  absl::Status ForwardSegments(OpKernelContext* ctx, const Segments<T>& segments,
+                               const ForwardArgs<T>& whole, uint8_t* reserve) const {
+    const cpu::Pool pool = this->PoolFor(ctx, whole.shape);
+    ForwardArgs<T> first = whole;
+    first.shape = segments.Shape(0);
+    Tensor workspace;
+    TF_RETURN_IF_ERROR(ctx->allocate_temp(
+        tensorflow::DT_UINT8,
+        TensorShape({static_cast<int64_t>(this->cell_.kernels->forward_workspace(first, pool))}),
+        &workspace));
+    for (int64_t i = 0; i < segments.count(); ++i) {
+      ForwardArgs<T> args = whole;
+      args.shape = segments.Shape(i);
+      args.workspace = workspace.flat<uint8_t>().data();
+      args.packed = i > 0 && args.shape.time == first.shape.time;
+      if (i > 0) {
+        args.initial[0] = segments.H(reserve, i);
+        args.carry_in = segments.Carry(reserve, i);
+      }
+      if (i + 1 < segments.count()) {
+        args.final[0] = segments.H(reserve, i + 1);
+        args.carry_out = segments.Carry(reserve, i + 1);
+      }
+      this->cell_.kernels->forward(args, pool);
+    }
+    return absl::OkStatus();
+  }
+
   bool keep_reserve_ = true;
 };
 

@@ -1,8 +1,11 @@
-// Registers the CPU kernels of a cell's four ops for every dtype.
+// Declares a cell's five ops (see signature.h) and registers their CPU kernels for every dtype.
 #pragma once
 
 #include "csrc/ops/forward_op.h"
 #include "csrc/ops/gradient_ops.h"
+#include "csrc/ops/recompute_op.h"
+#include "csrc/ops/shapes.h"
+#include "csrc/ops/signature.h"
 
 namespace tfrnn {
 
@@ -17,11 +20,12 @@ class OpOf : public Op<TF> {
   REGISTER_KERNEL_BUILDER(Name(name).Device(tensorflow::DEVICE_CPU).TypeConstraint<TF>("T"), \
                           OpOf<Op, Select, TF>)
 
-#define TFRNN_REGISTER_CELL_FOR(name, Select, TF)                   \
-  TFRNN_REGISTER_KERNEL(name, ForwardOp, Select, TF);               \
-  TFRNN_REGISTER_KERNEL(name "Grad", GradOp, Select, TF);           \
-  TFRNN_REGISTER_KERNEL(name "GradInput", GradInputOp, Select, TF); \
-  TFRNN_REGISTER_KERNEL(name "GradWeights", GradWeightsOp, Select, TF)
+#define TFRNN_REGISTER_CELL_FOR(name, Select, TF)                       \
+  TFRNN_REGISTER_KERNEL(name, ForwardOp, Select, TF);                   \
+  TFRNN_REGISTER_KERNEL(name "Grad", GradOp, Select, TF);               \
+  TFRNN_REGISTER_KERNEL(name "GradInput", GradInputOp, Select, TF);     \
+  TFRNN_REGISTER_KERNEL(name "GradWeights", GradWeightsOp, Select, TF); \
+  TFRNN_REGISTER_KERNEL(name "GradRecompute", GradRecomputeOp, Select, TF)
 
 #define TFRNN_REGISTER_CELL(name, Select)                 \
   TFRNN_REGISTER_CELL_FOR(name, Select, Eigen::half);     \

@@ -1,6 +1,7 @@
 // What the ops need to know of a cell at run time: its counts and its kernels.
 #pragma once
 
+#include "csrc/core/args.h"
 #include "csrc/cpu/kernels.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/types.h"
@@ -22,12 +23,21 @@ struct Storage<Eigen::bfloat16> {
 };
 
 struct CellCounts {
-  int states, gates, biases;
+  int states, gates, biases, vectors;
+  bool recurrent, emits;  // see cell.h; only a cell that emits can project
+  int layer_norm;         // columns of layer_norm, in units
 };
 
 template <template <typename> class Cell>
 constexpr CellCounts CountsOf() {
-  return {Cell<float>::kStates, Cell<float>::kGates, Cell<float>::kBiases};
+  using C = Cell<float>;
+  return {C::kStates,
+          C::kGates,
+          C::kBiases,
+          C::kVectors,
+          C::kRecurrent,
+          C::kEmits,
+          static_cast<int>(LayerNormWidth<C>(1))};
 }
 
 // A cell in one dtype of TensorFlow.

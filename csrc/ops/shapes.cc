@@ -1,6 +1,9 @@
 #include "csrc/ops/shapes.h"
 
+#include <initializer_list>
+
 #include "absl/strings/str_cat.h"
+#include "csrc/ops/signature.h"
 
 namespace tfrnn {
 namespace {
@@ -20,43 +23,31 @@ absl::Status Axes(InferenceContext* c, ShapeHandle x, DimensionHandle* time, Dim
   return absl::OkStatus();
 }
 
-absl::Status CheckBias(InferenceContext* c, int input, int biases, DimensionHandle gates) {
-  const ShapeHandle bias = c->input(input);
-  if (!c->RankKnown(bias) || Absent(c, bias)) return absl::OkStatus();
+// Checks an optional operand of known rank, axis by axis.
+absl::Status CheckOptional(InferenceContext* c, const char* name, int input,
+                           std::initializer_list<DimensionHandle> want) {
+  const ShapeHandle found = c->input(input);
+  if (!c->RankKnown(found) || Absent(c, found)) return absl::OkStatus();
   ShapeHandle ranked;
-  TF_RETURN_IF_ERROR(RequireRank(c, "bias", input, biases == 1 ? 1 : 2, &ranked));
-  DimensionHandle unused;
-  if (biases > 1) {
-    TF_RETURN_IF_ERROR(
-        RequireEqual(c, "bias axis 0", c->Dim(ranked, 0), c->MakeDim(biases), &unused));
-  }
-  return RequireEqual(c, "bias last axis", c->Dim(ranked, biases > 1 ? 1 : 0), gates, &unused);
-}
-
-absl::Status CheckMask(InferenceContext* c, int input, DimensionHandle first,
-                       DimensionHandle second) {
-  const ShapeHandle mask = c->input(input);
-  if (!c->RankKnown(mask) || Absent(c, mask)) return absl::OkStatus();
-  ShapeHandle ranked;
-  TF_RETURN_IF_ERROR(RequireRank(c, "mask", input, 2, &ranked));
-  DimensionHandle unused;
-  TF_RETURN_IF_ERROR(RequireEqual(c, "mask axis 0", c->Dim(ranked, 0), first, &unused));
-  return RequireEqual(c, "mask axis 1", c->Dim(ranked, 1), second, &unused);
-}
-
-absl::Status CheckDropout(InferenceContext* c, const char* name, int input, int gates,
-                          DimensionHandle batch, DimensionHandle width) {
-  const ShapeHandle factors = c->input(input);
-  if (!c->RankKnown(factors) || Absent(c, factors)) return absl::OkStatus();
-  ShapeHandle ranked;
-  TF_RETURN_IF_ERROR(RequireRank(c, name, input, 3, &ranked));
-  const DimensionHandle want[] = {c->MakeDim(gates), batch, width};
-  for (int axis = 0; axis < 3; ++axis) {
+  TF_RETURN_IF_ERROR(RequireRank(c, name, input, static_cast<int>(want.size()), &ranked));
+  int axis = 0;
+  for (const DimensionHandle dim : want) {
     DimensionHandle unused;
-    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat(name, " axis ", axis), c->Dim(ranked, axis),
-                                    want[axis], &unused));
+    TF_RETURN_IF_ERROR(
+        RequireEqual(c, absl::StrCat(name, " axis ", axis), c->Dim(ranked, axis), dim, &unused));
+    ++axis;
   }
   return absl::OkStatus();
+}
+
+// The gradients of the matrices and biases, as outputs from `first` on.
+void SetWeightShapes(InferenceContext* c, const CellCounts& counts, int first) {
+  const Operands in{counts.states};
+  c->set_output(first, c->input(in.kernel()));
+  c->set_output(first + 1, c->input(in.recurrent_kernel()));
+  c->set_output(first + 2, Absent(c, c->input(in.layer_norm())) ? c->input(in.bias())
+                                                                : c->UnknownShapeOfRank(1));
+  c->set_output(first + 3, c->input(in.projection()));
 }
 
 }  // namespace
@@ -76,48 +67,86 @@ absl::Status RequireEqual(InferenceContext* c, const std::string& name, Dimensio
 }
 
 absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
+  const Operands in{counts.states};
   ShapeHandle x, kernel, recurrent_kernel, state;
-  DimensionHandle time, batch, units, gates, unused;
-  bool time_major;
-  const int after_states = counts.states + 1;
-  TF_RETURN_IF_ERROR(RequireRank(c, "x", 0, 3, &x));
-  TF_RETURN_IF_ERROR(RequireRank(c, "kernel", after_states, 2, &kernel));
-  TF_RETURN_IF_ERROR(RequireRank(c, "recurrent_kernel", after_states + 1, 2, &recurrent_kernel));
+  DimensionHandle time, batch, units, gates, hidden, norm, unused;
+  bool time_major, return_cell_states;
+  int states;
+  TF_RETURN_IF_ERROR(c->GetAttr("states", &states));
+  if (states != counts.states) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("initial_state must hold ", counts.states, " tensors, found ", states));
+  }
+  TF_RETURN_IF_ERROR(c->GetAttr("return_cell_states", &return_cell_states));
+  TF_RETURN_IF_ERROR(RequireRank(c, "x", in.x(), 3, &x));
+  TF_RETURN_IF_ERROR(RequireRank(c, "kernel", in.kernel(), 2, &kernel));
   TF_RETURN_IF_ERROR(Axes(c, x, &time, &batch, &time_major));
-  units = c->Dim(recurrent_kernel, 0);
+  TF_RETURN_IF_ERROR(
+      RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0), c->Dim(x, 2), &unused));
+  gates = c->Dim(kernel, 1);
+  units = c->UnknownDim();
+  if (c->ValueKnown(gates)) units = c->MakeDim(c->Value(gates) / counts.gates);
+  const bool projects = !Absent(c, c->input(in.projection()));
+  hidden = projects ? c->UnknownDim() : units;
+  const std::string width = absl::StrCat(" axis 1 (", counts.gates, " * units)");
+  if (counts.recurrent) {
+    TF_RETURN_IF_ERROR(
+        RequireRank(c, "recurrent_kernel", in.recurrent_kernel(), 2, &recurrent_kernel));
+    DimensionHandle& rows = projects ? hidden : units;
+    TF_RETURN_IF_ERROR(RequireEqual(c, "recurrent_kernel axis 0 (units)",
+                                    c->Dim(recurrent_kernel, 0), rows, &rows));
+    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("recurrent_kernel", width),
+                                    c->Dim(recurrent_kernel, 1), gates, &gates));
+  }
+  DimensionHandle all;
+  TF_RETURN_IF_ERROR(c->Multiply(units, counts.gates, &all));
+  TF_RETURN_IF_ERROR(
+      RequireEqual(c, absl::StrCat("kernel", width), c->Dim(kernel, 1), all, &gates));
+  if (!projects) hidden = units;
   for (int s = 0; s < counts.states; ++s) {
     const char* name = s == 0 ? "initial_h" : "initial_c";
-    TF_RETURN_IF_ERROR(RequireRank(c, name, 1 + s, 2, &state));
+    DimensionHandle& own = s == 0 ? hidden : units;
+    TF_RETURN_IF_ERROR(RequireRank(c, name, in.initial(s), 2, &state));
     TF_RETURN_IF_ERROR(
         RequireEqual(c, absl::StrCat(name, " axis 0 (batch)"), c->Dim(state, 0), batch, &batch));
     TF_RETURN_IF_ERROR(
-        RequireEqual(c, absl::StrCat(name, " axis 1 (units)"), c->Dim(state, 1), units, &units));
+        RequireEqual(c, absl::StrCat(name, " axis 1 (units)"), c->Dim(state, 1), own, &own));
   }
-  TF_RETURN_IF_ERROR(c->Multiply(units, counts.gates, &gates));
-  const std::string width = absl::StrCat(" axis 1 (", counts.gates, " * units)");
+  if (counts.biases == 1) {
+    TF_RETURN_IF_ERROR(CheckOptional(c, "bias", in.bias(), {gates}));
+  } else {
+    TF_RETURN_IF_ERROR(CheckOptional(c, "bias", in.bias(), {c->MakeDim(counts.biases), gates}));
+  }
   TF_RETURN_IF_ERROR(
-      RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0), c->Dim(x, 2), &unused));
+      CheckOptional(c, "mask", in.mask(), {time_major ? time : batch, time_major ? batch : time}));
+  TF_RETURN_IF_ERROR(CheckOptional(c, "input_dropout", in.input_dropout(),
+                                   {c->MakeDim(counts.gates), batch, c->Dim(x, 2)}));
+  TF_RETURN_IF_ERROR(CheckOptional(c, "recurrent_dropout", in.recurrent_dropout(),
+                                   {c->MakeDim(counts.gates), batch, hidden}));
   TF_RETURN_IF_ERROR(
-      RequireEqual(c, absl::StrCat("kernel", width), c->Dim(kernel, 1), gates, &gates));
-  TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("recurrent_kernel", width),
-                                  c->Dim(recurrent_kernel, 1), gates, &gates));
-  TF_RETURN_IF_ERROR(CheckBias(c, after_states + 2, counts.biases, gates));
-  TF_RETURN_IF_ERROR(
-      CheckMask(c, after_states + 3, time_major ? time : batch, time_major ? batch : time));
-  TF_RETURN_IF_ERROR(
-      CheckDropout(c, "input_dropout", after_states + 4, counts.gates, batch, c->Dim(x, 2)));
-  TF_RETURN_IF_ERROR(
-      CheckDropout(c, "recurrent_dropout", after_states + 5, counts.gates, batch, units));
+      CheckOptional(c, "vectors", in.vectors(), {c->MakeDim(counts.vectors), units}));
+  TF_RETURN_IF_ERROR(c->Multiply(units, counts.layer_norm, &norm));
+  TF_RETURN_IF_ERROR(CheckOptional(c, "layer_norm", in.layer_norm(), {c->MakeDim(2), norm}));
+  TF_RETURN_IF_ERROR(CheckOptional(c, "projection", in.projection(), {units, hidden}));
 
-  c->set_output(0, c->MakeShape({time_major ? time : batch, time_major ? batch : time, units}));
-  for (int s = 0; s < counts.states; ++s) c->set_output(1 + s, c->Matrix(batch, units));
-  c->set_output(1 + counts.states, c->Vector(c->UnknownDim()));
+  const auto rows = [&](DimensionHandle last) {
+    return c->MakeShape({time_major ? time : batch, time_major ? batch : time, last});
+  };
+  c->set_output(0, rows(hidden));
+  for (int s = 0; s < counts.states; ++s) {
+    c->set_output(1 + s, c->Matrix(batch, s == 0 ? hidden : units));
+  }
+  c->set_output(1 + counts.states, return_cell_states ? rows(units) : c->Vector(0));
+  c->set_output(2 + counts.states, c->Vector(c->UnknownDim()));
   return absl::OkStatus();
 }
 
 absl::Status GradShape(InferenceContext* c, const CellCounts& counts) {
-  for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(s));
-  c->set_output(counts.states, c->input(counts.states + 4));
+  const Operands in{counts.states};
+  for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(in.initial(s)));
+  c->set_output(counts.states, c->input(in.vectors()));
+  c->set_output(counts.states + 1, c->input(in.layer_norm()));
+  c->set_output(counts.states + 2, c->input(in.opaque()));
   return absl::OkStatus();
 }
 
@@ -127,15 +156,19 @@ absl::Status GradInputShape(InferenceContext* c) {
 }
 
 absl::Status GradWeightsShape(InferenceContext* c, const CellCounts& counts) {
-  ShapeHandle x, outputs;
-  DimensionHandle gates;
-  TF_RETURN_IF_ERROR(RequireRank(c, "x", 0, 3, &x));
-  TF_RETURN_IF_ERROR(RequireRank(c, "outputs", 5, 3, &outputs));
-  const DimensionHandle units = c->Dim(outputs, 2);
-  TF_RETURN_IF_ERROR(c->Multiply(units, counts.gates, &gates));
-  c->set_output(0, c->Matrix(c->Dim(x, 2), gates));
-  c->set_output(1, c->Matrix(units, gates));
-  c->set_output(2, c->input(7));
+  SetWeightShapes(c, counts, 0);
+  return absl::OkStatus();
+}
+
+absl::Status GradRecomputeShape(InferenceContext* c, const CellCounts& counts) {
+  const Operands in{counts.states};
+  for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(in.initial(s)));
+  c->set_output(counts.states, c->input(in.vectors()));
+  c->set_output(counts.states + 1, c->input(in.layer_norm()));
+  bool skip_input;
+  TF_RETURN_IF_ERROR(c->GetAttr("skip_input", &skip_input));
+  c->set_output(counts.states + 2, skip_input ? c->Vector(0) : c->input(in.x()));
+  SetWeightShapes(c, counts, counts.states + 3);
   return absl::OkStatus();
 }
 

@@ -15,9 +15,12 @@
 #include "csrc/bench/ceiling.h"
 #include "csrc/cells/gru.h"
 #include "csrc/cells/gru_reset_before.h"
+#include "csrc/cells/ind_rnn.h"
 #include "csrc/cells/lstm.h"
 #include "csrc/cells/simple_rnn.h"
+#include "csrc/core/segments.h"
 #include "csrc/cpu/kernels.h"
+#include "csrc/python/plan_module.h"
 #if defined(TFRNN_WITH_CUDA)
 #include "csrc/python/cuda_module.h"
 #endif
@@ -155,7 +158,8 @@ class Layer {
     }
     x_ = std::move(x), initial_ = std::move(initial), mask_ = std::move(mask);
     outputs_ = Array<T>(RowsShape(shape_.units));
-    reserve_ = std::make_unique<Buffer>(keep_reserve ? cell_.kernels->reserve_bytes(shape_) : 0);
+    reserve_ =
+        std::make_unique<Buffer>(keep_reserve ? cell_.kernels->reserve_bytes(shape_, options_) : 0);
 
     ForwardArgs<T> args;
     args.shape = shape_, args.options = options_;
@@ -179,7 +183,7 @@ class Layer {
 
   // Gradients of the last Forward, once: it consumes what was kept.
   py::dict Backward(Array<T> doutputs, std::vector<Array<T>> dfinal) {
-    if (!reserve_ || reserve_->bytes() != cell_.kernels->reserve_bytes(shape_)) {
+    if (!reserve_ || reserve_->bytes() != cell_.kernels->reserve_bytes(shape_, options_)) {
       throw std::runtime_error("backward needs a forward with keep_reserve=True before it");
     }
     CheckShape("doutputs", doutputs, RowsShape(shape_.units));
@@ -258,6 +262,30 @@ class Layer {
   std::unique_ptr<Buffer> reserve_;
 };
 
+// What the op keeps for the gradient, in bytes.
+template <typename T>
+std::int64_t ReserveBytes(const std::string& cell, const RnnShape& shape, const RnnOptions& options,
+                          std::int64_t recompute) {
+  const CellEntry<T> indrnn = Entry<IndRnn, T>("ind_rnn");
+  const CellEntry<T> entry = cell == indrnn.name ? indrnn : FindCell<T>(cell);
+  if (recompute > 0) return Segments<T>(shape, entry.states, recompute).bytes();
+  return static_cast<std::int64_t>(entry.kernels->reserve_bytes(shape, options));
+}
+
+std::int64_t ReserveBytesOf(const std::string& cell, const std::string& dtype, std::int64_t batch,
+                            std::int64_t time, std::int64_t units, std::int64_t projection,
+                            bool layer_norm, bool general, std::int64_t recompute) {
+  RnnShape shape;
+  shape.batch = batch, shape.time = time, shape.units = units, shape.projection = projection;
+  RnnOptions options;
+  options.layer_norm = layer_norm, options.general = general;
+  if (dtype == "float32") return ReserveBytes<float>(cell, shape, options, recompute);
+  if (dtype == "float64") return ReserveBytes<double>(cell, shape, options, recompute);
+  if (dtype == "float16") return ReserveBytes<Half>(cell, shape, options, recompute);
+  if (dtype == "bfloat16") return ReserveBytes<BFloat16>(cell, shape, options, recompute);
+  throw py::value_error("dtype must be one of float16, bfloat16, float32, float64, found " + dtype);
+}
+
 template <typename T>
 void BindLayer(py::module_& m, const char* name) {
   py::class_<Layer<T>>(m, name,
@@ -286,10 +314,15 @@ PYBIND11_MODULE(_core, m) {
 #else
   m.attr("built_with_cuda") = false;
 #endif
+  tfrnn::BindPlan(m);
   m.def(
       "isa", [] { return tfrnn::cpu::IsaName(tfrnn::cpu::ActiveIsa()); },
       "The instruction set in use: baseline, avx2 or avx512.");
   m.def("isa_note", &tfrnn::cpu::IsaNote, "What TFRNN_ISA did to that choice, if anything.");
+  m.def("reserve_bytes", &tfrnn::ReserveBytesOf, py::arg("cell"), py::arg("dtype"), py::kw_only(),
+        py::arg("batch"), py::arg("time"), py::arg("units"), py::arg("projection") = 0,
+        py::arg("layer_norm") = false, py::arg("general") = false, py::arg("recompute") = 0,
+        "Bytes that the CPU op keeps for its gradient; `general` with an option that is on.");
   m.def("cells", [] {
     std::vector<std::string> names;
     for (const auto& cell : tfrnn::Cells<float>()) names.emplace_back(cell.name);

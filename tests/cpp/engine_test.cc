@@ -59,8 +59,8 @@ template <typename T>
 Results<T> RunEngine(const cpu::Kernels<T>& kernels, const Problem<T>& p, const cpu::Pool& pool,
                      bool in_place) {
   Results<T> r(p);
-  const Memory reserve(kernels.reserve_bytes(p.shape));
-  const Memory other(kernels.reserve_bytes(p.shape));
+  const Memory reserve(kernels.reserve_bytes(p.shape, p.options));
+  const Memory other(kernels.reserve_bytes(p.shape, p.options));
   ForwardArgs<T> f = p.Forward(&r);
   f.reserve_space = reserve.data.get();
   Launch(f, pool, kernels.forward_workspace, kernels.forward);

@@ -240,11 +240,11 @@ Results<double> RunNaive(const Problem<double>& p) {
           for (int s = 0; s < S; ++s) unit[u].prev[s] = r.final[s][b * U + u];
           if constexpr (Cell::kPhases == 2) {
             if (phase == 0) {
-              Cell::Prepare(own, unit[u].prev, unit[u].saved);
+              Cell::Prepare(Standard<double>(), own, unit[u].prev, unit[u].saved);
               continue;
             }
           }
-          Cell::Forward(own, unit[u].prev, unit[u].next, unit[u].saved);
+          Cell::Forward(Standard<double>(), own, unit[u].prev, unit[u].next, unit[u].saved);
         }
       }
       for (std::int64_t u = 0; u < U; ++u) {
@@ -254,6 +254,7 @@ Results<double> RunNaive(const Problem<double>& p) {
     }
   }
 
+  Standard<double> fn;
   for (int s = 0; s < S; ++s) r.dinitial[s] = p.dfinal[s];
   Array<double> dout = p.doutputs;
   for (std::int64_t t = T - 1; t >= 0; --t) {
@@ -282,14 +283,14 @@ Results<double> RunNaive(const Problem<double>& p) {
         double dnext[S], dprev[S];
         for (int s = 0; s < S; ++s) dnext[s] = r.dinitial[s][b * U + u];
         dnext[0] += d[u];
-        Cell::Backward(unit[u].saved, unit[u].prev, unit[u].next, dnext, unit[u].dsums, dprev);
+        Cell::Backward(fn, unit[u].saved, unit[u].prev, unit[u].next, dnext, unit[u].dsums, dprev);
         for (int s = 0; s < S; ++s) r.dinitial[s][b * U + u] = dprev[s];
       }
       if constexpr (Cell::kPhases == 2) {
         spread(1, [&](std::int64_t k, double v) { doperand[k] += v; });
         for (std::int64_t u = 0; u < U; ++u) {
           double dprev[S] = {r.dinitial[0][b * U + u]};
-          Cell::PrepareBackward(unit[u].saved, unit[u].prev, doperand[u], unit[u].dsums, dprev);
+          Cell::PrepareBackward(fn, unit[u].saved, unit[u].prev, doperand[u], unit[u].dsums, dprev);
           r.dinitial[0][b * U + u] = dprev[0];
         }
       }

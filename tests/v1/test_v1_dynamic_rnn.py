@@ -33,10 +33,6 @@ FUSED = {
     "residual inside": lambda m: m.MultiRNNCell(
         [m.ResidualWrapper(m.GRUCell(FEATURES)), m.LSTMCell(2)]
     ),
-    "device": lambda m: m.DeviceWrapper(m.GRUCell(5), "/CPU:0"),
-    "dropout of nothing": lambda m: m.DropoutWrapper(m.GRUCell(5), 1.0, output_keep_prob=1.0),
-}
-STEPS = {
     "peepholes": lambda m: m.LSTMCell(5, use_peepholes=True),
     "clipped": lambda m: m.LSTMCell(5, cell_clip=0.3),
     "projected": lambda m: m.LSTMCell(5, num_proj=2),
@@ -46,10 +42,18 @@ STEPS = {
     "relu": lambda m: m.BasicLSTMCell(5, activation="relu"),
     "gru, relu": lambda m: m.GRUCell(5, activation=tf.nn.relu),
     "rnn, sigmoid": lambda m: m.BasicRNNCell(5, activation=tf.sigmoid),
+    "stack with projection": lambda m: m.MultiRNNCell([m.GRUCell(5), m.LSTMCell(3, num_proj=2)]),
+    "device": lambda m: m.DeviceWrapper(m.GRUCell(5), "/CPU:0"),
+    "dropout of nothing": lambda m: m.DropoutWrapper(m.GRUCell(5), 1.0, output_keep_prob=1.0),
+}
+STEPS = {
+    "own activation": lambda m: m.BasicLSTMCell(5, activation=tf.sin),
+    "gru, own activation": lambda m: m.GRUCell(5, activation=tf.sin),
+    "rnn, own activation": lambda m: m.BasicRNNCell(5, activation=tf.sin),
     "residual, function": lambda m: m.ResidualWrapper(
         m.GRUCell(5), residual_fn=lambda i, o: tf.concat([i, o], 1)[:, :5]
     ),
-    "stack with one": lambda m: m.MultiRNNCell([m.GRUCell(5), m.LSTMCell(3, num_proj=2)]),
+    "stack with one": lambda m: m.MultiRNNCell([m.GRUCell(5), m.GRUCell(3, activation=tf.sin)]),
 }
 CELLS = FUSED | STEPS
 
@@ -178,8 +182,8 @@ def test_explain():
     assert told.path == "reference"
     assert told.kernel == "tfrnn_ops.reference: tf.while_loop of TensorFlow ops"
     assert "use_reference" in told.reasons[0]
-    told = tfrnn_ops.explain(ours.MultiRNNCell([cell, ours.LSTMCell(2, num_proj=1)]))
-    assert told.reasons == ("cell_1: num_proj: the fused op has none",)
+    told = tfrnn_ops.explain(ours.MultiRNNCell([cell, ours.GRUCell(2, activation=tf.sin)]))
+    assert told.reasons == ("cell_1: activation: the fused op has none called sin",)
     assert told.kernel == "tf.compat.v1.nn.dynamic_rnn: tf.while_loop over the cell"
     assert "inputs has shape (4, 3)" in tfrnn_ops.explain(cell, x[:, 0]).reasons[0]
 

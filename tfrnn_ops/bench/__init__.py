@@ -1,1 +1,3 @@
 """The benchmark, run by `python -m tfrnn_ops.bench`."""
+
+PROGRAM = "python -m tfrnn_ops.bench"

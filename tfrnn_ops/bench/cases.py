@@ -6,12 +6,16 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
+
+from tfrnn_ops.bench.options import OPTIONS
 
 # Columns of the kernels, in units.
 GATES = {"lstm": 4, "gru": 3, "gru_reset_before": 3, "simple_rnn": 1}
 CELLS = tuple(GATES)
 DTYPES = ("float32", "bfloat16", "float16")
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+# Keras's gates in PyTorch's and cuDNN's order: z, r, h are their r, z, n. The swap undoes itself.
+TORCH_GATES = {"lstm": [0, 1, 2, 3], "gru": [1, 0, 2], "simple_rnn": [0]}
 MODES = ("forward", "train")
 
 
@@ -96,14 +100,33 @@ QUICK_SHAPES = SHAPES[0], SHAPES[5]
 
 @dataclass(frozen=True)
 class Case:
-    """One layer on one batch."""
+    """One layer on one batch.
+
+    Attributes:
+        cell: of `CELLS`.
+        shape: the sizes.
+        dtype: of `DTYPES`, or float64.
+        option: of `OPTIONS`; "" for none.
+    """
 
     cell: str
     shape: Shape
     dtype: str
+    option: str = ""
 
     def __str__(self) -> str:
-        return f"{self.cell} {self.shape} {self.dtype}"
+        return f"{self.cell} {self.label} {self.dtype}"
+
+    @property
+    def label(self) -> str:
+        """The shape, and the option if there is one."""
+        return f"{self.shape} {self.option}".rstrip()
+
+    @property
+    def outputs(self) -> int:
+        """The width of the outputs."""
+        projects = self.option and OPTIONS[self.option].projects
+        return max(1, self.shape.units // 2) if projects else self.shape.units
 
     def flops(self, mode: str) -> int:
         """Operations in the matrix products, the only ones counted.
@@ -112,13 +135,15 @@ class Case:
         its two factors.
         """
         width = GATES[self.cell] * self.shape.units
-        forward = 2 * self.shape.steps * width * (self.shape.features + self.shape.units)
+        forward = 2 * self.shape.steps * width * (self.shape.features + self.outputs)
+        if self.outputs < self.shape.units:
+            forward += 2 * self.shape.steps * self.shape.units * self.outputs
         return forward * (3 if mode == "train" else 1)
 
     @property
     def recurrent_bytes(self) -> int:
         """Size of the recurrent kernel, all of which every step needs."""
-        return GATES[self.cell] * self.shape.units**2 * tf.as_dtype(self.dtype).size
+        return GATES[self.cell] * self.shape.units * self.outputs * BYTES[self.dtype]
 
     def bytes_read(self, mode: str) -> int:
         """Bytes of weights that have to be read: the recurrent ones at every step, once each way.
@@ -126,7 +151,7 @@ class Case:
         The forward pass cannot do without, nor can the backward pass: each step waits for the
         one before.
         """
-        size = tf.as_dtype(self.dtype).size
+        size = BYTES[self.dtype]
         kernel_bytes = GATES[self.cell] * self.shape.units * self.shape.features * size
         one_way = self.shape.time * self.recurrent_bytes + kernel_bytes
         return one_way * (2 if mode == "train" else 1)
@@ -139,9 +164,9 @@ class Tensors:
     Attributes:
         inputs: `[batch, time, features]`.
         kernel: `[features, gates * units]`.
-        recurrent_kernel: `[units, gates * units]`.
+        recurrent_kernel: `[outputs, gates * units]`, outputs being units but for a projection.
         bias: `[gates * units]`, `[2, gates * units]` for the GRU that resets after the product.
-        doutputs: `[batch, time, units]`, the gradient of the outputs; 0 at steps that do not count.
+        doutputs: `[batch, time, outputs]`, the gradient of the outputs; 0 where masked.
     """
 
     inputs: np.ndarray
@@ -152,7 +177,12 @@ class Tensors:
 
     def cast(self, dtype: str) -> Tensors:
         """The same in another dtype."""
-        numpy_dtype = tf.as_dtype(dtype).as_numpy_dtype
+        if dtype == "bfloat16":
+            import ml_dtypes  # TensorFlow's, hence not needed where there is none
+
+            numpy_dtype = np.dtype(ml_dtypes.bfloat16)
+        else:
+            numpy_dtype = np.dtype(dtype)
         return Tensors(*(array.astype(numpy_dtype) for array in vars(self).values()))
 
 
@@ -164,14 +194,14 @@ def make_tensors(case: Case) -> Tensors:
     def normal(*sizes: int, scale: float = 1.0) -> np.ndarray:
         return rng.standard_normal(sizes) * scale
 
-    doutputs = normal(shape.batch, shape.time, shape.units)
+    doutputs = normal(shape.batch, shape.time, case.outputs)
     mask = shape.mask
     if mask is not None:
         doutputs *= mask[..., None]
     return Tensors(
         inputs=normal(shape.batch, shape.time, shape.features),
         kernel=normal(shape.features, width, scale=shape.features**-0.5),
-        recurrent_kernel=normal(shape.units, width, scale=shape.units**-0.5),
+        recurrent_kernel=normal(case.outputs, width, scale=shape.units**-0.5),
         bias=normal(*([2] if case.cell == "gru" else []), width, scale=0.1),
         doutputs=doutputs,
     ).cast(case.dtype)

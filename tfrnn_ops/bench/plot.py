@@ -49,7 +49,7 @@ def _draw_panel(ax: Any, title: str, group: list[Measurement], peers: list[str])
     ax.hlines(ceilings, *ends, colors="black", label="FMA ceiling, float32")
     roofs = [m.roof_gflops for m in group]
     ax.hlines(roofs, *ends, colors="black", linestyles="dotted", label="roof: also reads weights")
-    labels = [str(m.case.shape) for m in group]
+    labels = [m.case.label for m in group]
     ax.set_xticks(range(len(group)), labels, rotation=30, ha="right", fontsize="small")
     ax.set(title=title, ylabel="GFLOP/s")
     ax.grid(axis="y", alpha=0.3)

@@ -104,6 +104,7 @@ def row(measurement: Measurement, peer: str) -> dict[str, Any]:
         "cell": m.case.cell,
         "shape": str(m.case.shape),
         "dtype": m.case.dtype,
+        "option": m.case.option,
         "mode": m.mode,
         "peer": peer,
         "threads": m.threads,

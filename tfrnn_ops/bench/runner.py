@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfrnn_ops._programs import UserError, require
 from tfrnn_ops.bench import ceilings, machine, refcheck
 from tfrnn_ops.bench.cases import Case, Tensors, make_tensors
-from tfrnn_ops.bench.peers import PEERS, Ours, Peer, PyTorch
+from tfrnn_ops.bench.peers import PEERS, Ours, Peer, PyTorch, WithoutOption, reference
 from tfrnn_ops.bench.results import Measurement, Run
 from tfrnn_ops.bench.timing import run_rounds, seconds_per_call
 
@@ -137,7 +137,8 @@ def _prepare(
     plan: Plan, case: Case, tensors: Tensors, mode: str
 ) -> tuple[dict[str, Peer], dict[str, str], dict[str, float]]:
     """Makes, warms up and checks the peers; tells why others are absent, and all errors."""
-    want = refcheck.reference(case, tensors, mode) if plan.refcheck else None
+    checks = plan.refcheck and refcheck.can_check(case, mode)
+    want = reference(case, tensors, mode) if checks else None
     peers: dict[str, Peer] = {}
     absent: dict[str, str] = {}
     errors: dict[str, float] = {}
@@ -157,7 +158,7 @@ def _prepare(
             first_line = str(error).strip().partition("\n")[0]
             absent[name] = f"failed with {type(error).__name__}: {first_line}"
             continue
-        if want is not None:
+        if want is not None and name != WithoutOption.name:
             errors[name] = refcheck.check(case, mode, name, peer.arrays(result), want)
         peers[name] = peer
     return peers, absent, errors

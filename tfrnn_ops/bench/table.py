@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import collections
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from tfrnn_ops.bench import sheet
 from tfrnn_ops.bench.peers import OTHERS, PEERS, Ours
 from tfrnn_ops.bench.results import Measurement, Run
-from tfrnn_ops.bench.stats import Summary, summarize
+from tfrnn_ops.bench.sheet import Sheet, number, spread
+from tfrnn_ops.bench.stats import summarize
 
 _NONE = "-"
 QUIET_LOAD = 0.5
-WIDTH_OF_FILES = 180  # of a table that does not go to a terminal
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One table, its cells as text."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
 
 
 def sheets(run: Run) -> Iterator[Sheet]:
@@ -51,7 +37,7 @@ def sheets(run: Run) -> Iterator[Sheet]:
 
 def _row(m: Measurement, others: list[str]) -> list[str]:
     cells = [
-        str(m.case.shape),
+        m.case.label,
         m.mode,
         spread(m.time(Ours.name), 1e3),
         number(m.gflops(Ours.name)),
@@ -65,17 +51,6 @@ def _row(m: Measurement, others: list[str]) -> list[str]:
         else:
             cells.append(_NONE)
     return cells
-
-
-def number(value: float) -> str:
-    """Three digits, more if they stand before the point."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def spread(summary: Summary, factor: float = 1.0) -> str:
-    """Median and percentiles."""
-    median, low, high = (number(factor * v) for v in vars(summary).values())
-    return f"{median} [{low}, {high}]"
 
 
 def facts(run: Run) -> dict[str, str]:
@@ -128,36 +103,9 @@ def notes(run: Run) -> list[str]:
 
 def show(run: Run) -> None:
     """Prints everything to stdout."""
-    console = Console(
-        file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH_OF_FILES, highlight=False
-    )
-    for heading, text in facts(run).items():
-        console.print(f"{heading}: {text}", markup=False, soft_wrap=True)
-    for sheet in sheets(run):
-        table = Table(title=sheet.title, title_justify="left", box=box.SIMPLE_HEAD)
-        for i, name in enumerate(sheet.header):
-            table.add_column(name, justify="left" if i < 2 else "right", no_wrap=i < 2)
-        for cells in sheet.rows:
-            table.add_row(*(cell.replace("[", r"\[") for cell in cells))
-        console.print(table)
-    for line in notes(run):
-        console.print(f"* {line}", markup=False, soft_wrap=True)
+    sheet.show(facts(run), sheets(run), notes(run))
 
 
 def markdown(run: Run) -> str:
     """The same as Markdown."""
-    lines = [f"- {heading}: {text}" for heading, text in facts(run).items()]
-    for sheet in sheets(run):
-        lines += ["", f"### {sheet.title}", ""]
-        lines += [
-            _markdown_row(sheet.header),
-            "|" + " --- |" * 2 + " ---: |" * (len(sheet.header) - 2),
-        ]
-        lines += map(_markdown_row, sheet.rows)
-    if found := notes(run):
-        lines += ["", *(f"- {line}" for line in found)]
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return sheet.markdown(facts(run), sheets(run), notes(run))

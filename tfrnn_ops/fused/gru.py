@@ -1,5 +1,6 @@
 """The fused GRU."""
 
+from tfrnn_ops import reference
 from tfrnn_ops.fused.common import FusedOp
 
-gru = FusedOp("TfrnnGru", attributes=("reset_after",))
+gru = FusedOp("TfrnnGru", reference.gru, attributes=("reset_after",))

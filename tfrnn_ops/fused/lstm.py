@@ -1,5 +1,6 @@
 """The fused LSTM."""
 
+from tfrnn_ops import reference
 from tfrnn_ops.fused.common import FusedOp
 
-lstm = FusedOp("TfrnnLstm")
+lstm = FusedOp("TfrnnLstm", reference.lstm)

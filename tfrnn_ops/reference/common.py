@@ -94,3 +94,16 @@ def size(tensor: Any, axis: int) -> Any:
     """The size of an axis: an integer if the graph knows it, otherwise a tensor."""
     static = tensor.shape[axis]
     return tf.shape(tensor)[axis] if static is None else static
+
+
+def with_shape(tensor: Any, shape: Any) -> Any:
+    """The tensor, of which the graph knows that it has this shape.
+
+    Unlike `tf.ensure_shape` it works in forward mode in a graph, and never checks when running.
+
+    Raises:
+        ValueError: the shape is known to be another.
+    """
+    tensor = tf.identity(tensor)
+    tensor.set_shape(shape)
+    return tensor

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops.reference.common import normalise, product, size
+from tfrnn_ops import _tensorflow
+from tfrnn_ops.reference.common import normalise, product, size, with_shape
 from tfrnn_ops.reference.recompute import recomputed
 
 State = tuple[Any, ...]
@@ -80,7 +81,7 @@ def run(
     }
     if not isinstance(initial_state, (list, tuple)):
         initial_state = (initial_state,)
-    states = tuple(tf.ensure_shape(s, [inputs.shape[1], None]) for s in initial_state)
+    states = tuple(with_shape(s, [inputs.shape[1], None]) for s in initial_state)
     nothing = tuple(tf.zeros_like(s) for s in states[:emit])
 
     def segment(weights: Weights, x: Any, carry: Any, active: Any, first: Any) -> tuple[Any, Any]:
@@ -105,13 +106,19 @@ def run(
 
         return _scan(masked_step, (share, active), carry, nothing, unroll)
 
-    carry = (nothing[0], states)
-    if recompute is None:
-        outputs, (_, states) = segment(weights, inputs, carry, mask, 0)
-    else:
-        outputs, (_, states) = _run_segments(
-            segment, recompute, weights, inputs, carry, mask, nothing, unroll
-        )
+    def all_steps(weights: Weights, x: Any, carry: Any, active: Any) -> tuple[Any, Any]:
+        if recompute is None:
+            return segment(weights, x, carry, active, 0)
+        return _run_segments(segment, recompute, weights, x, carry, active, nothing, unroll)
+
+    tensors = tf.nest.flatten((inputs, states, weights))
+    if not (unroll or tf.executing_eagerly()) and _tensorflow.has_tangents(tensors):
+        # TensorFlow has no forward mode through a loop of the graph that it is asked for in. In
+        # Python's loop it has, and through a function it has the first derivative.
+        unroll = inputs.shape[0] is not None
+        if not unroll:
+            all_steps = tf.function(all_steps, autograph=False)
+    outputs, (_, states) = all_steps(weights, inputs, (nothing[0], states), mask)
     return outputs if time_major else tuple(map(_swap_time_and_batch, outputs)), states
 
 
@@ -127,21 +134,25 @@ def _run_segments(
 ) -> tuple[State, Any]:
     """Runs segments of `length` steps, then the steps that are left."""
     count = size(inputs, 0) // length
-    cut = tuple(None if s is None else _fold(s, count, length) for s in (inputs, mask))
-    left = inputs[count * length :]
-    left_active = None if mask is None else mask[count * length :]
+    outputs = []
+    if inputs.shape[0] is None or count:
 
-    def run_one(number: Any, slices: Any, carry: Any) -> tuple[State, Any]:
-        x, active = slices
-        return recomputed(segment, weights, (x, carry), (active, number * length))
+        def run_one(number: Any, slices: Any, carry: Any) -> tuple[State, Any]:
+            x, active = slices
+            return recomputed(segment, weights, (x, carry), (active, number * length))
 
-    blank = tuple(tf.repeat(n[tf.newaxis], length, axis=0) for n in nothing)
-    blocks, carry = _scan(run_one, cut, carry, blank, unroll)
-    outputs = tuple(map(_unfold, blocks))
-    if left.shape[0] == 0:
-        return outputs, carry
-    last, carry = recomputed(segment, weights, (left, carry), (left_active, count * length))
-    return tuple(tf.concat(parts, 0) for parts in zip(outputs, last, strict=True)), carry
+        folded = (
+            _fold(inputs, count, length),
+            None if mask is None else _fold(mask, count, length),
+        )
+        blank = tuple(tf.repeat(n[tf.newaxis], length, axis=0) for n in nothing)
+        blocks, carry = _scan(run_one, folded, carry, blank, unroll)
+        outputs.append(tuple(map(_unfold, blocks)))
+    left, left_active = inputs[count * length :], None if mask is None else mask[count * length :]
+    if left.shape[0] != 0 or not outputs:
+        last, carry = recomputed(segment, weights, (left, carry), (left_active, count * length))
+        outputs.append(last)
+    return tuple(tf.concat(parts, 0) for parts in zip(*outputs, strict=True)), carry
 
 
 def _scan(
@@ -209,7 +220,7 @@ def _fold(sequence: Any, count: Any, length: int) -> Any:
     sizes = tf.concat([[count, length], tf.shape(sequence)[1:]], axis=0)
     folded = tf.reshape(sequence[: count * length], sizes)
     static_count = count if isinstance(count, int) else None
-    return tf.ensure_shape(folded, [static_count, length, *sequence.shape[1:]])
+    return with_shape(folded, [static_count, length, *sequence.shape[1:]])
 
 
 def _unfold(blocks: Any) -> Any:

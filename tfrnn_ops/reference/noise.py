@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops import philox
-from tfrnn_ops.reference.common import size
+from tfrnn_ops.reference.common import size, with_shape
 
 _ZONEOUT_STREAMS = (philox.ZONEOUT_H, philox.ZONEOUT_C)
 
@@ -72,4 +72,4 @@ class Noise:
         """A boolean for every element of a `[batch, width]` tensor, True with this probability."""
         batch, width = size(like, 0), size(like, 1)
         bits = philox.random_bits(self.seed, stream, step, batch, width)
-        return tf.ensure_shape(bits < tf.constant(philox.threshold(rate), tf.uint32), like.shape)
+        return with_shape(bits < tf.constant(philox.threshold(rate), tf.uint32), like.shape)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
+
+from tfrnn_ops import _tensorflow
 
 
 def recomputed(
@@ -39,15 +41,36 @@ def recomputed(
             # from sharing the first pass's work. A loop has `flat`'s weights for each iteration.
             with tf.control_dependencies(upstream):
                 again = [tf.identity(tensor) for tensor in (*shared, *flat[len(shared) :])]
-            with tf.GradientTape() as tape:
-                tape.watch(again)
-                results = tf.nest.flatten(values(again))
-            gradients = tape.gradient(
-                results, [*again, *variables], upstream, unconnected_gradients="zero"
-            )
+            gradients = _gradients(values, again, variables, upstream)
             by_argument, by_variable = gradients[: len(flat)], gradients[len(flat) :]
             return (by_argument, by_variable) if variables else by_argument
 
+        if tf.executing_eagerly() and not _tensorflow.has_tangents(flat):
+            # An eager tape would record this pass too. Forward mode needs it.
+            return values([tf.stop_gradient(tensor) for tensor in flat]), gradient
         return values(flat), gradient
 
     return call(*shared, *tf.nest.flatten(arguments))
+
+
+def _gradients(
+    function: Callable[..., Any], arguments: Any, variables: Sequence[Any], upstream: Sequence[Any]
+) -> list[Any]:
+    """The gradients of `function(arguments)` by the arguments, then by the variables."""
+    if tf.executing_eagerly():
+        with tf.GradientTape() as tape:
+            tape.watch(arguments)
+            results = tf.nest.flatten(function(arguments))
+        sources = [*arguments, *variables]
+        return tape.gradient(results, sources, upstream, unconnected_gradients="zero")
+
+    # In a graph a tape here would hide the gradient from a ForwardAccumulator around a function
+    # around us. `tf.gradients` does not, but a loop that it has been through gives a tape around
+    # us wrong second derivatives, unless a function stands between them.
+    @tf.function(autograph=False)
+    def in_function(arguments: Any, upstream: Any) -> list[Any]:
+        results = tf.nest.flatten(function(arguments))
+        sources = [*arguments, *variables]
+        return tf.gradients(results, sources, upstream, unconnected_gradients="zero")
+
+    return in_function(arguments, upstream)

@@ -7,7 +7,6 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops import _cells
-from tfrnn_ops.path import activation_name
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import (
     as_activation,
@@ -75,12 +74,12 @@ class BasicRNNCell(RNNCell):
         return h, h
 
     def _not_fused(self) -> list[str]:
-        return _sequence.activation_reasons(activation_name(self._activation))
+        return _sequence.activation_reasons(self._activation)
 
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
         kernel = tf.convert_to_tensor(self._kernel)
         kernels = _sequence.split_rows(kernel, dimensions(inputs)[-1], self._num_units)
-        return steps.simple_rnn(inputs, state, *kernels, self._bias)
+        return steps.simple_rnn(inputs, state, *kernels, self._bias, activation=self._activation)
 
 
 class GRUCell(RNNCell):
@@ -162,7 +161,7 @@ class GRUCell(RNNCell):
         return h, h
 
     def _not_fused(self) -> list[str]:
-        return _sequence.activation_reasons(activation_name(self._activation))
+        return _sequence.activation_reasons(self._activation)
 
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
         weights = _sequence.gru_weights(
@@ -172,4 +171,4 @@ class GRUCell(RNNCell):
             self._candidate_bias,
             dimensions(inputs)[-1],
         )
-        return steps.gru(inputs, state, *weights, reset_after=False)
+        return steps.gru(inputs, state, *weights, reset_after=False, activation=self._activation)

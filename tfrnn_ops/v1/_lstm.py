@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops import _cells
-from tfrnn_ops.path import activation_name
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import (
     as_activation,
@@ -175,20 +174,28 @@ class LSTMCell(RNNCell):
         return LSTMStateTuple(c, m) if self._state_is_tuple else tf.concat([c, m], 1)
 
     def _not_fused(self) -> list[str]:
-        options = {
-            "use_peepholes": self._use_peepholes,
-            "cell_clip": self._cell_clip is not None,
-            "num_proj": self._num_proj is not None,
-        }
-        reasons = [f"{name}: the fused op has none" for name, asked in options.items() if asked]
-        return reasons + _sequence.activation_reasons(activation_name(self._activation))
+        clips = {"cell_clip": self._cell_clip, "proj_clip": self._proj_clip}
+        reasons = [
+            f"{name}: the fused op clips by a number above 0 only, not by {bound!r}"
+            for name, bound in clips.items()
+            if not (bound is None or (isinstance(bound, (int, float)) and bound > 0))
+        ]
+        return reasons + _sequence.activation_reasons(self._activation)
 
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
         c, m = self._split_state(state)
         weights = _sequence.lstm_weights(
-            self._kernel, self._bias, dimensions(inputs)[-1], self._forget_bias
+            self._kernel, self._bias, dimensions(inputs)[-1], self.output_size, self._forget_bias
         )
-        outputs, (m, c) = steps.lstm(inputs, (m, c), *weights)
+        options: dict[str, Any] = {"cell_clip": self._cell_clip}
+        if self._use_peepholes:
+            options["peephole"] = tf.stack([self._w_i_diag, self._w_f_diag, self._w_o_diag])
+        if self._num_proj is not None:
+            options["projection"] = tf.convert_to_tensor(self._proj_kernel)
+            options["projection_clip"] = self._proj_clip
+        outputs, (m, c) = steps.lstm(
+            inputs, (m, c), *weights, activation=self._activation, **options
+        )
         return outputs, self._join_state(c, m)
 
 

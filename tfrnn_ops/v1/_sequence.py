@@ -8,8 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops import functional
+from tfrnn_ops import _cells, functional
 from tfrnn_ops._arguments import DTYPES
+from tfrnn_ops.path import activation_name
 from tfrnn_ops.v1._arguments import dimensions
 from tfrnn_ops.v1._base import RNNCell
 
@@ -26,17 +27,27 @@ class Steps:
     mask: Any = None
     time_major: bool = False
 
-    def lstm(self, inputs: Any, state: Any, *weights: Any) -> tuple[Any, Any]:
+    def lstm(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.lstm` over these steps: zeros, and an unchanged state, where masked."""
-        return functional.lstm(inputs, state, *weights, **self._options())
+        kernel, recurrent_kernel, bias = weights
+        outputs, final_state = functional.lstm(
+            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
+        )
+        return outputs, final_state
 
-    def gru(self, inputs: Any, state: Any, *weights: Any, reset_after: bool) -> tuple[Any, Any]:
+    def gru(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.gru`, likewise."""
-        return functional.gru(inputs, state, *weights, reset_after=reset_after, **self._options())
+        kernel, recurrent_kernel, bias = weights
+        return functional.gru(
+            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
+        )
 
-    def simple_rnn(self, inputs: Any, state: Any, *weights: Any) -> tuple[Any, Any]:
+    def simple_rnn(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.simple_rnn`, likewise."""
-        return functional.simple_rnn(inputs, state, *weights, **self._options())
+        kernel, recurrent_kernel, bias = weights
+        return functional.simple_rnn(
+            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
+        )
 
     def zero_masked(self, outputs: Any) -> Any:
         """Zeros in place of the outputs that do not count."""
@@ -44,7 +55,7 @@ class Steps:
             return outputs
         return tf.where(self.mask[:, :, tf.newaxis], outputs, tf.zeros([], outputs.dtype))
 
-    def _options(self) -> dict[str, Any]:
+    def _layout(self) -> dict[str, Any]:
         masked = self.mask is not None
         return {
             "mask": self.mask,
@@ -97,11 +108,12 @@ def run(cell: RNNCell, steps: Steps, inputs: Any, state: Any) -> tuple[Any, Any]
     return cell._run(method, inputs, state, inputs_shape=shape)
 
 
-def activation_reasons(activation: str) -> list[str]:
-    """Why the fused ops lack an activation; empty if it is tanh."""
-    if activation == "tanh":
+def activation_reasons(activation: Any) -> list[str]:
+    """Why the fused ops lack an activation; empty if they have it."""
+    name = activation_name(activation)
+    if name in _cells.ACTIVATIONS:
         return []
-    return [f"activation: the fused op has tanh only, not {activation}"]
+    return [f"activation: the fused op has none called {name}"]
 
 
 def split_rows(kernel: Any, features: int, units: int) -> tuple[Any, Any]:
@@ -119,20 +131,23 @@ def split_rows(kernel: Any, features: int, units: int) -> tuple[Any, Any]:
     return kernel[:features], kernel[features:]
 
 
-def lstm_weights(kernel: Any, bias: Any, features: int, forget_bias: Any) -> tuple[Any, Any, Any]:
+def lstm_weights(
+    kernel: Any, bias: Any, features: int, outputs: int, forget_bias: Any
+) -> tuple[Any, Any, Any]:
     """Keras's weights of an LSTM from TF1's.
 
     Args:
-        kernel: `[features + units, 4 * units]`, gates i, g, f, o.
+        kernel: `[features + outputs, 4 * units]`, gates i, g, f, o.
         bias: `[4 * units]`.
         features: the number of features.
+        outputs: the size of the output.
         forget_bias: what to add to the bias of f.
 
     Returns:
         `kernel`, `recurrent_kernel` and `bias`, gates i, f, g, o.
     """
     i, g, f, o = tf.split(kernel, 4, axis=1)
-    kernels = split_rows(tf.concat([i, f, g, o], 1), features, dimensions(i)[1])
+    kernels = split_rows(tf.concat([i, f, g, o], 1), features, outputs)
     i, g, f, o = tf.split(bias, 4)
     return *kernels, tf.concat([i, f + forget_bias, g, o], 0)
 

@@ -27,6 +27,8 @@ class BlockLstm(Peer):
     @classmethod
     def missing(cls, case: Case) -> str | None:
         """It is an LSTM, without bfloat16, and stops all sequences at the same step."""
+        if case.option:
+            return f"is not run with {case.option}"
         if case.cell != "lstm":
             return "has an LSTM only"
         if case.dtype not in ("float16", "float32"):

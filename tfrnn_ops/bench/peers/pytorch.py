@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tfrnn_ops.bench.cases import Case, Tensors
+from tfrnn_ops.bench.cases import TORCH_GATES, Case, Tensors
 from tfrnn_ops.bench.peers.base import GRADIENTS, Peer
 
 _CLASSES = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "RNN"}
-# Keras's z, r, h are PyTorch's r, z, n; the swap undoes itself.
-_GATE_ORDER = {"lstm": [0, 1, 2, 3], "gru": [1, 0, 2], "simple_rnn": [0]}
 
 
 class PyTorch(Peer):
@@ -26,6 +24,8 @@ class PyTorch(Peer):
         """It may not be installed, and its GRU resets after the product only."""
         if importlib.util.find_spec("torch") is None:
             return "is not installed: pip install torch"
+        if case.option:
+            return f"is not run with {case.option}"
         if case.cell not in _CLASSES:
             return "has no GRU that resets before the product"
         return None
@@ -55,7 +55,7 @@ class PyTorch(Peer):
 
     def _swap_gates(self, array: np.ndarray) -> np.ndarray:
         """Of an array whose first axis is the gates'."""
-        order = _GATE_ORDER[self._cell]
+        order = TORCH_GATES[self._cell]
         gates = np.split(array, len(order))
         return np.concatenate([gates[i] for i in order])
 

@@ -1,0 +1,37 @@
+// Arguments that are names of what model.h lists.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <initializer_list>
+#include <string>
+
+#include "cuda/model.h"
+
+namespace tfrnn {
+
+// The value whose name is `found`; the argument's name is for the error.
+template <typename T>
+T Named(const char* argument, const std::string& found, std::initializer_list<T> values) {
+  std::string known;
+  for (const T value : values) {
+    if (found == cuda::Name(value)) return value;
+    known += std::string(known.empty() ? "" : ", ") + cuda::Name(value);
+  }
+  throw pybind11::value_error(std::string(argument) + " must be one of " + known + ", found " +
+                              found);
+}
+
+inline cuda::Cell CellNamed(const std::string& name) {
+  using cuda::Cell;
+  return Named<Cell>("cell", name,
+                     {Cell::kLstm, Cell::kGru, Cell::kGruResetBefore, Cell::kSimpleRnn});
+}
+
+inline cuda::Element ElementNamed(const std::string& name) {
+  using cuda::Element;
+  return Named<Element>(
+      "dtype", name, {Element::kFloat16, Element::kBFloat16, Element::kFloat32, Element::kFloat64});
+}
+
+}  // namespace tfrnn

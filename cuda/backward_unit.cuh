@@ -1,0 +1,128 @@
+// One unit of one batch row back through time: the counterpart of forward_unit.cuh.
+//
+// A step is Prefetch; Step, given the product of the recurrent weights with the gradients of the
+// sums of the step before, which in time is the next one; and Store.
+#pragma once
+
+#include "cuda/forward_unit.cuh"
+
+namespace tfrnn::cuda {
+
+template <template <typename> class CellT, typename T>
+struct BackwardUnit {
+  using A = ComputeType<T>;
+  using Cell = CellT<A>;
+  using Loop = BackwardLoop<T>;
+  static constexpr int kStates = Cell::kStates;
+  static constexpr int kCarried = 2 * kStates + (Cell::kPhases == 2 ? Cell::kSums : 0);
+
+  A dstate[kStates];  // but what reaches h through the product
+  A doutput;          // of the masked steps that repeated this output
+  A next[kStates];    // the states after the step
+  // Of the step under way.
+  A saved[Cell::kSaved], previous[kStates], doutput_now, dsums[Cell::kSums];
+  bool active;
+
+  // What lasts from step to step, and from one phase to the other.
+  TFRNN_DEVICE A& Carried(int i) {
+    if (i < kStates) return dstate[i];
+    if (i == kStates) return doutput;
+    return i < 2 * kStates ? next[i - kStates] : dsums[i - 2 * kStates];
+  }
+
+  TFRNN_DEVICE void Begin(const Loop& a, const Place& p) {
+    const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
+    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
+      dstate[s] = prim::ToFloat(a.dfinal[s][at]);
+      next[s] = s > 0 ? prim::ToFloat(a.last[s][at]) : A(0);
+    }
+    doutput = 0;
+    if constexpr (Cell::kPhases == 2) {
+      TFRNN_UNROLL for (int s = 0; s < Cell::kSums; ++s) dsums[s] = 0;
+    }
+  }
+
+  TFRNN_DEVICE void Prefetch(const Loop& a, const Place& p, std::int32_t t) {
+    const std::int64_t row = RowOf(a.input, t, p.b);
+    active = a.mask == nullptr || a.mask[row];
+    doutput_now = prim::ToFloat(a.doutputs[RowOf(a.output, t, p.b) * a.output_width + p.u]);
+    const T* const gates = a.gates + row * a.gates_width + p.u;
+    TFRNN_UNROLL for (int i = 0; i < Cell::kSaved; ++i) {
+      saved[i] = prim::ToFloat(gates[std::int64_t{i} * a.units]);
+    }
+    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
+      previous[s] = prim::ToFloat(a.previous[s][row * a.units + p.u]);
+    }
+  }
+
+  // What the product of step t with h brings to the gradient of h.
+  TFRNN_DEVICE void Receive(const Loop& a, const Place& p, std::int32_t t, A product) {
+    dstate[0] += product * OperandFactor(a, t, p.b, p.u);
+  }
+
+  TFRNN_DEVICE void Step(const Loop& a, const Place& p, std::int32_t t) {
+    doutput += doutput_now;
+    if (active) {
+      A dnext[kStates] = {}, kept[kStates] = {}, stepped[kStates], dprevious[kStates];
+      TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
+        const A share = Kept(a, s, t, p.b, p.u);
+        const A d = s == 0 ? dstate[0] + doutput : dstate[s];
+        kept[s] = share * d;
+        dnext[s] = d - kept[s];
+        stepped[s] = next[s];
+        if (s > 0 && a.stepped[s] != nullptr) {
+          stepped[s] = prim::ToFloat(a.stepped[s][RowOf(a.input, t, p.b) * a.units + p.u]);
+        }
+      }
+      Standard<A> fn;
+      Cell::Backward(fn, saved, previous, stepped, dnext, dsums, dprevious);
+      TFRNN_UNROLL for (int s = 0; s < kStates; ++s) dstate[s] = dprevious[s] + kept[s];
+    } else {
+      TFRNN_UNROLL for (int s = 0; s < Cell::kSums; ++s) dsums[s] = 0;
+    }
+    if (active || a.zero_output_for_mask) doutput = 0;
+    TFRNN_UNROLL for (int s = 1; s < kStates; ++s) next[s] = previous[s];
+  }
+
+  // Two phases: given the gradient of what phase 1 multiplied.
+  TFRNN_DEVICE void StepSecond(const Loop& a, const Place& p, std::int32_t t, A doperand) {
+    if (!active) return;
+    Standard<A> fn;
+    Cell::PrepareBackward(fn, saved, previous, doperand * OperandFactor(a, t, p.b, p.u), dsums,
+                          dstate);
+  }
+
+  // The gradient of gate `part`'s recurrent sum.
+  TFRNN_DEVICE A Operand(const Loop&, const Place&, std::int32_t, int part) const {
+    return dsums[Cell::RecurrentSum(part)];
+  }
+
+  TFRNN_DEVICE void Store(const Loop& a, const Place& p, std::int32_t t) const {
+    T* const gates = a.gates + RowOf(a.input, t, p.b) * a.gates_width + p.u;
+    TFRNN_UNROLL for (int s = 0; s < Cell::kSums; ++s) {
+      gates[std::int64_t{s} * a.units] = prim::FromFloat<T>(dsums[s]);
+    }
+    // What the weights were multiplied with, for their gradient.
+    const bool drops = a.recurrent_dropout != nullptr || a.noise.dropout_below != 0;
+    const A kept = drops ? OperandFactor(a, t, p.b, p.u) : A(1);
+    if (drops) {
+      a.previous[0][RowOf(a.input, t, p.b) * a.units + p.u] =
+          prim::FromFloat<T>(previous[0] * kept);
+    }
+    if constexpr (Cell::kPhases == 2) {
+      if (drops || !active) {
+        gates[std::int64_t{Cell::kOperand} * a.units] =
+            prim::FromFloat<T>(active ? saved[Cell::kOperand] * kept : A(0));
+      }
+    }
+  }
+
+  TFRNN_DEVICE void End(const Loop& a, const Place& p) const {
+    const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
+    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
+      a.dinitial[s][at] = prim::FromFloat<T>(dstate[s]);
+    }
+  }
+};
+
+}  // namespace tfrnn::cuda

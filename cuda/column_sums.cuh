@@ -1,0 +1,76 @@
+// Sums over the rows of a matrix, for the gradient of the bias: in two kernels and always in the
+// same order. First every block adds up a chunk of rows of 32 columns, then the chunks are added.
+#pragma once
+
+#include "cuda/geometry.h"
+#include "cuda/prim.cuh"
+#include "cuda/products.h"
+#include "cuda/runtime.cuh"
+
+namespace tfrnn::cuda {
+
+constexpr int kSumColumns = 32, kSumLanes = 8;  // threads of a block: columns x rows
+
+template <typename T>
+struct ColumnSums {
+  const T* data = nullptr;
+  std::int64_t rows = 0, columns = 0, stride = 0;
+  ComputeType<T>* partial = nullptr;  // [kSumChunks, columns]
+  T* sums = nullptr;                  // [columns]
+  int chunks = 0;
+};
+
+template <typename T>
+TFRNN_KERNEL(kSumColumns* kSumLanes)
+SumChunks(const ColumnSums<T> s) {
+  using A = ComputeType<T>;
+  A* const lanes = reinterpret_cast<A*>(prim::SharedMemory());
+  const int lane = prim::Thread() / kSumColumns, column_here = prim::Thread() % kSumColumns;
+  const auto block = prim::Block();
+  const std::int64_t column = std::int64_t{block.x} * kSumColumns + column_here;
+  const std::int64_t first = block.y * s.rows / s.chunks, end = (block.y + 1) * s.rows / s.chunks;
+  A sum = 0;
+  if (column < s.columns) {
+    for (std::int64_t row = first + lane; row < end; row += kSumLanes) {
+      sum += prim::ToFloat(s.data[row * s.stride + column]);
+    }
+  }
+  lanes[prim::Thread()] = sum;
+  prim::SyncBlock();
+  if (lane != 0 || column >= s.columns) return;
+  for (int i = 1; i < kSumLanes; ++i) sum += lanes[i * kSumColumns + column_here];
+  s.partial[block.y * s.columns + column] = sum;
+}
+
+template <typename T>
+TFRNN_KERNEL(256)
+AddChunks(const ColumnSums<T> s) {
+  const std::int64_t column = std::int64_t{prim::Block().x} * 256 + prim::Thread();
+  if (column >= s.columns) return;
+  ComputeType<T> sum = 0;
+  for (int chunk = 0; chunk < s.chunks; ++chunk) sum += s.partial[chunk * s.columns + column];
+  s.sums[column] = prim::FromFloat<T>(sum);
+}
+
+template <typename T>
+Error RunColumnSums(const T* data, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                    void* workspace, T* sums, Stream stream) {
+  if (columns == 0) return "";
+  ColumnSums<T> s;
+  s.data = data, s.rows = rows, s.columns = columns, s.stride = stride;
+  s.partial = static_cast<ComputeType<T>*>(workspace), s.sums = sums;
+  s.chunks = kSumChunks;
+  if (rows < kSumChunks * 2 * kSumLanes) s.chunks = rows == 0 ? 1 : CeilDiv(rows, 2 * kSumLanes);
+  LaunchConfig config;
+  config.grid_x = CeilDiv(s.columns, kSumColumns), config.grid_y = s.chunks;
+  config.threads = kSumColumns * kSumLanes;
+  config.shared_bytes = config.threads * sizeof(ComputeType<T>);
+  config.stream = stream;
+  const Error error = Launch(SumChunks<T>, config, s);
+  if (!error.empty()) return error;
+  LaunchConfig second;
+  second.grid_x = CeilDiv(s.columns, 256), second.threads = 256, second.stream = stream;
+  return Launch(AddChunks<T>, second, s);
+}
+
+}  // namespace tfrnn::cuda

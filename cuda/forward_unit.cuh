@@ -1,0 +1,111 @@
+// One unit of one batch row through time, all but the recurrent product: masks, noise, the cell,
+// and what is kept for the gradient. Its state never leaves the registers.
+//
+// A step is Prefetch, which needs nothing of the step before; Step, given the product; and Store,
+// for which nobody waits.
+#pragma once
+
+#include "csrc/cells/functions.h"
+#include "cuda/noise.cuh"
+
+namespace tfrnn::cuda {
+
+TFRNN_DEVICE std::int64_t RowOf(const RowMap& map, std::int32_t t, std::int32_t b) {
+  return map.first + t * map.time_stride + b * map.batch_stride;
+}
+
+// Where a unit is.
+struct Place {
+  std::int32_t b, u;
+  bool inside;  // of the batch and the units: else it computes nothing and publishes zeros
+};
+
+template <template <typename> class CellT, typename T>
+struct ForwardUnit {
+  using A = ComputeType<T>;
+  using Cell = CellT<A>;
+  using Loop = ForwardLoop<T>;
+  static constexpr int kStates = Cell::kStates, kGates = Cell::kGates;
+
+  static constexpr int kCarried = kStates + 1;
+
+  A state[kStates];
+  A started;  // 1 after the first step that the mask lets through, else 0
+  // Of the step under way.
+  A input[kGates], saved[Cell::kSaved];
+  bool active;
+
+  // What lasts from step to step.
+  TFRNN_DEVICE A& Carried(int i) { return i < kStates ? state[i] : started; }
+
+  TFRNN_DEVICE void Begin(const Loop& a, const Place& p) {
+    const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
+    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) state[s] = prim::ToFloat(a.initial[s][at]);
+    started = 0;
+  }
+
+  TFRNN_DEVICE void Prefetch(const Loop& a, const Place& p, std::int32_t t) {
+    const std::int64_t row = RowOf(a.input, t, p.b);
+    active = a.mask == nullptr || a.mask[row];
+    const T* const gates = a.gates + row * a.gates_width + p.u;
+    TFRNN_UNROLL for (int g = 0; g < kGates; ++g) {
+      input[g] = prim::ToFloat(gates[std::int64_t{g} * a.units]);
+    }
+    if (a.previous[0] == nullptr) return;
+    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
+      a.previous[s][row * a.units + p.u] = prim::FromFloat<T>(state[s]);
+    }
+  }
+
+  TFRNN_DEVICE void AddInput(A (&sums)[Cell::kSums]) const {
+    TFRNN_UNROLL for (int g = 0; g < kGates; ++g) sums[Cell::InputSum(g)] += input[g];
+  }
+
+  // Two phases: given the sums of phase 0, makes what phase 1 multiplies instead of h.
+  TFRNN_DEVICE void StepFirst(const A (&sums)[Cell::kSums]) {
+    Cell::Prepare(Standard<A>(), sums, state, saved);
+  }
+  TFRNN_DEVICE A SecondOperand(const Loop& a, const Place& p, std::int32_t t) const {
+    return saved[Cell::kOperand] * OperandFactor(a, t, p.b, p.u);
+  }
+
+  TFRNN_DEVICE void Step(const Loop& a, const Place& p, std::int32_t t,
+                         const A (&sums)[Cell::kSums]) {
+    if (!active) return;
+    A stepped[kStates];
+    Cell::Forward(Standard<A>(), sums, state, stepped, saved);
+    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
+      if (s > 0 && a.stepped[s] != nullptr) {
+        a.stepped[s][RowOf(a.input, t, p.b) * a.units + p.u] = prim::FromFloat<T>(stepped[s]);
+      }
+      state[s] = stepped[s] + Kept(a, s, t, p.b, p.u) * (state[s] - stepped[s]);
+    }
+    started = 1;
+  }
+
+  // h as operand of step t's product.
+  TFRNN_DEVICE A Operand(const Loop& a, const Place& p, std::int32_t t, int) const {
+    return state[0] * OperandFactor(a, t, p.b, p.u);
+  }
+
+  TFRNN_DEVICE void Store(const Loop& a, const Place& p, std::int32_t t) const {
+    // A masked step repeats the last output, which is h; there may be none yet.
+    const A output = active || (started != 0 && !a.zero_output_for_mask) ? state[0] : A(0);
+    a.outputs[RowOf(a.output, t, p.b) * a.output_width + p.u] = prim::FromFloat<T>(output);
+    if (a.previous[0] == nullptr || !active) return;
+    T* const gates = a.gates + RowOf(a.input, t, p.b) * a.gates_width + p.u;
+    TFRNN_UNROLL for (int i = 0; i < Cell::kSaved; ++i) {
+      gates[std::int64_t{i} * a.units] = prim::FromFloat<T>(saved[i]);
+    }
+  }
+
+  TFRNN_DEVICE void End(const Loop& a, const Place& p) const {
+    const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
+    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
+      a.final[s][at] = prim::FromFloat<T>(state[s]);
+      if (s > 0 && a.last[s] != nullptr) a.last[s][at] = prim::FromFloat<T>(state[s]);
+    }
+  }
+};
+
+}  // namespace tfrnn::cuda

@@ -1,0 +1,212 @@
+// What kernels are made of. The only file that knows whether it runs on a GPU: elsewhere
+// tests/emulator/prim.h provides the same names for the same kernels on a CPU.
+//
+// Matrix fragments are those of mma.sync: for operand A of 16 rows by 32 bytes of depth, a lane
+// holds a[0], a[1] of rows lane / 4 and lane / 4 + 8 at byte 4 * (lane % 4), and a[2], a[3] of the
+// same rows 16 bytes on; of B, b[0] and b[1] of column lane / 4 likewise; of the result rows
+// lane / 4 and + 8 at columns 2 * (lane % 4) and + 1.
+#pragma once
+
+#include "csrc/core/types.h"
+
+#if !defined(__CUDACC__)
+#include "tests/emulator/prim.h"
+#else
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#define TFRNN_KERNEL(max_threads) __global__ void __launch_bounds__(max_threads, 1)
+#define TFRNN_DEVICE __device__ __forceinline__
+#define TFRNN_UNROLL _Pragma("unroll")
+
+namespace tfrnn::prim {
+
+// ---- Where a thread is.
+TFRNN_DEVICE unsigned Thread() { return threadIdx.x; }
+TFRNN_DEVICE unsigned Threads() { return blockDim.x; }
+TFRNN_DEVICE unsigned Lane() { return threadIdx.x % 32; }
+TFRNN_DEVICE dim3 Block() { return dim3(blockIdx.x, blockIdx.y, blockIdx.z); }
+TFRNN_DEVICE unsigned char* SharedMemory() {
+  extern __shared__ __align__(128) unsigned char tfrnn_shared[];
+  return tfrnn_shared;
+}
+
+// ---- Storage types.
+TFRNN_DEVICE float ToFloat(float x) { return x; }
+TFRNN_DEVICE double ToFloat(double x) { return x; }
+TFRNN_DEVICE float ToFloat(Half x) { return __half2float(__ushort_as_half(x.bits)); }
+TFRNN_DEVICE float ToFloat(BFloat16 x) { return __bfloat162float(__ushort_as_bfloat16(x.bits)); }
+template <typename T>
+TFRNN_DEVICE T FromFloat(ComputeType<T> x);
+template <>
+TFRNN_DEVICE float FromFloat<float>(float x) {
+  return x;
+}
+template <>
+TFRNN_DEVICE double FromFloat<double>(double x) {
+  return x;
+}
+template <>
+TFRNN_DEVICE Half FromFloat<Half>(float x) {
+  return Half{__half_as_ushort(__float2half_rn(x))};
+}
+template <>
+TFRNN_DEVICE BFloat16 FromFloat<BFloat16>(float x) {
+  return BFloat16{__bfloat16_as_ushort(__float2bfloat16_rn(x))};
+}
+
+// ---- Fast functions, correct to about two units in the last place.
+TFRNN_DEVICE float Exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+TFRNN_DEVICE float Reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+TFRNN_DEVICE unsigned MultiplyHigh(unsigned a, unsigned b) { return __umulhi(a, b); }
+
+// ---- Threads of a block.
+TFRNN_DEVICE void SyncBlock() { __syncthreads(); }
+
+// Copies 16 aligned bytes into shared memory, any time before WaitForCopies returns; only this
+// thread sees them then.
+TFRNN_DEVICE void CopyAsync16(void* shared, const void* global) {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                   static_cast<unsigned>(__cvta_generic_to_shared(shared))),
+               "l"(global)
+               : "memory");
+#else
+  *static_cast<int4*>(shared) = __ldcg(static_cast<const int4*>(global));
+#endif
+}
+TFRNN_DEVICE void WaitForCopies() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// ---- Blocks of a cluster. A store to another block's shared memory has arrived when that block's
+// WaitCluster returns after this one's ArriveCluster.
+#if __CUDA_ARCH__ >= 900
+TFRNN_DEVICE void ArriveCluster() {
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+}
+TFRNN_DEVICE void WaitCluster() {
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+// Copies 16 aligned bytes of this block's shared memory to where `to` is in block `rank`'s.
+TFRNN_DEVICE void StoreRemote16(void* to, unsigned rank, const void* from) {
+  unsigned address;
+  asm("mapa.shared::cluster.u32 %0, %1, %2;"
+      : "=r"(address)
+      : "r"(static_cast<unsigned>(__cvta_generic_to_shared(to))), "r"(rank));
+  const int4 v = *static_cast<const int4*>(from);
+  asm volatile("st.shared::cluster.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v.x),
+               "r"(v.y), "r"(v.z), "r"(v.w)
+               : "memory");
+}
+#else  // launchers refuse
+TFRNN_DEVICE void ArriveCluster() { __trap(); }
+TFRNN_DEVICE void WaitCluster() { __trap(); }
+TFRNN_DEVICE void StoreRemote16(void*, unsigned, const void*) { __trap(); }
+#endif
+
+// ---- Blocks of a grid. What a thread and, after SyncBlock, its block wrote before Signal is seen
+// after another thread's Await, in L2: read it with CopyAsync16.
+TFRNN_DEVICE void Signal(std::uint32_t* flag, std::uint32_t value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(flag), "r"(value) : "memory");
+}
+TFRNN_DEVICE void Await(const std::uint32_t* flag, std::uint32_t at_least) {
+  std::uint32_t value;
+  do {
+    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(flag) : "memory");
+  } while (value < at_least);
+}
+
+// ---- Matrices of a warp.
+
+// Whether the processor that this is compiled for multiplies matrices of T.
+template <typename T>
+TFRNN_DEVICE constexpr bool HasMatrices() {
+#if __CUDA_ARCH__ >= 800
+  return sizeof(T) <= 4;
+#else
+  return std::is_same_v<T, Half>;
+#endif
+}
+
+// Four matrices of 8 rows by 16 bytes: lane l gives the address of row l % 8 of matrix l / 8 and
+// receives in out[i] bytes 4 * (l % 4) of row l / 4 of matrix i.
+TFRNN_DEVICE void LoadMatrices(std::uint32_t (&out)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+               : "r"(static_cast<unsigned>(__cvta_generic_to_shared(row)))
+               : "memory");
+}
+
+// c += a * b. float is TF32: of its operands only the upper 19 bits count.
+template <typename T>
+TFRNN_DEVICE void MultiplyAdd(float (&c)[4], const std::uint32_t (&a)[4],
+                              const std::uint32_t (&b)[2]);
+#if __CUDA_ARCH__ >= 800
+#define TFRNN_MULTIPLY_ADD(T, form)                                                   \
+  template <>                                                                         \
+  TFRNN_DEVICE void MultiplyAdd<T>(float (&c)[4], const std::uint32_t (&a)[4],        \
+                                   const std::uint32_t (&b)[2]) {                     \
+    asm volatile("mma.sync.aligned." form                                             \
+                 " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"   \
+                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                     \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1])); \
+  }
+TFRNN_MULTIPLY_ADD(Half, "m16n8k16.row.col.f32.f16.f16.f32")
+TFRNN_MULTIPLY_ADD(BFloat16, "m16n8k16.row.col.f32.bf16.bf16.f32")
+TFRNN_MULTIPLY_ADD(float, "m16n8k8.row.col.f32.tf32.tf32.f32")
+#undef TFRNN_MULTIPLY_ADD
+#else  // Turing's form has half the depth, and there are no other types: launchers refuse them
+template <typename T>
+TFRNN_DEVICE void MultiplyAdd(float (&c)[4], const std::uint32_t (&a)[4],
+                              const std::uint32_t (&b)[2]) {
+  for (int i = 0; i < 2; ++i) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[2 * i]), "r"(a[2 * i + 1]), "r"(b[i]));
+  }
+}
+#endif
+
+// c[i][j] += a[i] * b[j].
+template <typename T, int kTiles, int kColumns>
+TFRNN_DEVICE void MultiplyAdd(float (&c)[kTiles][kColumns][4], const std::uint32_t (&a)[kTiles][4],
+                              const std::uint32_t (&b)[kColumns][2]) {
+  TFRNN_UNROLL for (int i = 0; i < kTiles; ++i) {
+    TFRNN_UNROLL for (int j = 0; j < kColumns; ++j) MultiplyAdd<T>(c[i][j], a[i], b[j]);
+  }
+}
+
+// The nearest TF32 number.
+TFRNN_DEVICE std::uint32_t RoundToTf32(float x) {
+#if __CUDA_ARCH__ >= 800
+  std::uint32_t y;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
+  return y;
+#else
+  return __float_as_uint(x);
+#endif
+}
+TFRNN_DEVICE float AsFloat(std::uint32_t bits) { return __uint_as_float(bits); }
+TFRNN_DEVICE std::uint32_t Bits(float x) { return __float_as_uint(x); }
+TFRNN_DEVICE std::uint32_t Bits(Half x) { return x.bits; }
+TFRNN_DEVICE std::uint32_t Bits(BFloat16 x) { return x.bits; }
+
+}  // namespace tfrnn::prim
+#endif

@@ -1,0 +1,92 @@
+// The pieces of the reserve space and of the workspace, and how a call's arguments describe its
+// recurrence.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "cuda/launch.h"
+
+namespace tfrnn::cuda {
+
+// Hands out aligned pieces of a block of memory; without one, counts what it would take.
+class Arena {
+ public:
+  explicit Arena(void* memory) : memory_(static_cast<unsigned char*>(memory)) {}
+
+  template <typename T>
+  T* Take(std::int64_t count) {
+    T* const piece = static_cast<T*>(rest());
+    used_ += (static_cast<std::size_t>(count) * sizeof(T) + 255) / 256 * 256;
+    return piece;
+  }
+  void* rest() const { return memory_ == nullptr ? nullptr : memory_ + used_; }
+  std::size_t used() const { return used_; }
+
+ private:
+  unsigned char* const memory_;
+  std::size_t used_ = 0;
+};
+
+// What forward keeps for the gradient. Rows are input rows: see loop.h.
+template <typename Cell, typename T>
+struct Reserve {
+  T* gates = nullptr;            // [rows, K*U]
+  T* previous[kMaxStates] = {};  // S of [rows, U]
+  T* last[kMaxStates] = {};      // of [B, U], but for h
+  T* stepped[kMaxStates] = {};   // of [rows, U], where zoneout mixes a state that is not h
+  std::size_t bytes = 0;
+
+  Reserve(const RnnShape& s, const CallOptions& options, void* memory) {
+    Arena arena(memory);
+    const std::int64_t rows = s.time * s.batch;
+    gates = arena.Take<T>(rows * Cell::kSaved * s.units);
+    for (int i = 0; i < Cell::kStates; ++i) {
+      previous[i] = arena.Take<T>(rows * s.units);
+      if (i == 0) continue;
+      last[i] = arena.Take<T>(s.batch * s.units);
+      if (options.noise.zoneout_below[i] != 0) stepped[i] = arena.Take<T>(rows * s.units);
+    }
+    bytes = arena.used();
+  }
+};
+
+inline RowMap RowsOf(const RnnShape& s, bool backwards) {
+  RowMap map;
+  map.time_stride = s.time_major ? s.batch : 1;
+  map.batch_stride = s.time_major ? 1 : s.time;
+  if (backwards) {
+    map.first = (s.time - 1) * map.time_stride;
+    map.time_stride = -map.time_stride;
+  }
+  return map;
+}
+
+template <typename T>
+void FillBase(const RnnShape& s, const RnnOptions& o, const CallOptions& options,
+              LoopBase<T>* loop) {
+  loop->time = static_cast<std::int32_t>(s.time);
+  loop->batch = static_cast<std::int32_t>(s.batch);
+  loop->units = static_cast<std::int32_t>(s.units);
+  loop->zero_output_for_mask = o.zero_output_for_mask;
+  loop->exact = options.exact;
+  loop->input = RowsOf(s, o.go_backwards);
+  loop->output = RowsOf(s, false);
+  loop->output_width = s.units;
+  loop->noise = options.noise;
+}
+
+// Why the sizes cannot be handled at all, or "": kernels count with 32 bits.
+inline Error TooLarge(const RnnShape& s) {
+  constexpr std::int64_t kLimit = std::int64_t{1} << 30;
+  const std::pair<const char*, std::int64_t> sizes[] = {
+      {"time", s.time}, {"batch", s.batch}, {"units", s.units}};
+  for (const auto& [name, size] : sizes) {
+    if (size > kLimit) {
+      return std::string(name) + " is " + std::to_string(size) + "; expected at most 2^30";
+    }
+  }
+  return "";
+}
+
+}  // namespace tfrnn::cuda

@@ -1,0 +1,263 @@
+// Barriers and the scheduler. Nothing on the way from one fiber to another may be visible to
+// ThreadSanitizer, not even memmove or new in a container: hence intrusive lists, and this file is
+// compiled without it.
+#include "tests/emulator/emulator.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "tests/emulator/fiber.h"
+
+namespace emulator {
+
+Thread* current;
+std::uint64_t seed;
+
+namespace {
+
+// Reusable; arriving and waiting may be apart.
+struct Barrier {
+  unsigned expected = 0, arrived = 0, phase = 0;
+  Fiber* waiting = nullptr;
+  char tag[2];  // addresses for the sanitizer: one for each of two phases that may overlap
+};
+
+struct Warp {
+  Barrier barrier;
+  WarpFunction function = nullptr;
+  int words = 0;
+  Words in[2][32], out[2][32];
+};
+
+struct Cluster {
+  Barrier barrier;
+  std::vector<unsigned char*> shared;
+  std::vector<Thread*> threads;
+};
+
+struct Block {
+  Barrier barrier;
+  std::unique_ptr<Warp[]> warps;
+  std::unique_ptr<unsigned char[]> shared;
+  Cluster* cluster = nullptr;
+};
+
+struct ThreadFiber : Fiber {
+  Thread thread;
+  Block* block = nullptr;
+  unsigned cluster_phase = 0, warp_operations = 0;
+};
+
+ThreadFiber* Self() { return static_cast<ThreadFiber*>(RunningFiber()); }
+
+// The fibers that could run, in a ring that never allocates while they do.
+struct Ready {
+  std::unique_ptr<Fiber*[]> ring;
+  std::size_t size = 0, head = 0, count = 0;
+
+  explicit Ready(std::size_t fibers) : ring(new Fiber*[fibers]), size(fibers) {}
+  void Push(Fiber* fiber) { ring[(head + count++) % size] = fiber; }
+  Fiber* Pop(std::size_t which) {
+    Fiber*& slot = ring[(head + which) % size];
+    Fiber* const fiber = slot;
+    slot = ring[head];
+    head = (head + 1) % size;
+    --count;
+    return fiber;
+  }
+};
+
+Ready* ready;
+char launch_tag, end_tag;
+std::size_t idle_spins;  // since anything happened that a spinning thread could wait for
+const char* mistake;
+
+void Wake(Barrier& barrier) {
+  barrier.arrived = 0;
+  ++barrier.phase;
+  for (Fiber* fiber = barrier.waiting; fiber != nullptr; fiber = fiber->next) ready->Push(fiber);
+  barrier.waiting = nullptr;
+  idle_spins = 0;
+}
+
+// Returns the phase that Wait is to see the end of.
+unsigned Arrive(Barrier& barrier) {
+  const unsigned phase = barrier.phase;
+  if (++barrier.arrived == barrier.expected) Wake(barrier);
+  return phase;
+}
+
+// ThreadSanitizer saw the writes when they were issued.
+void DeliverRemoteStores(const Cluster& cluster) {
+  for (Thread* thread : cluster.threads) {
+    for (const RemoteStore& store : thread->remote_stores) {
+      for (int i = 0; i < 16; ++i) static_cast<unsigned char*>(store.to)[i] = store.value[i];
+    }
+    thread->remote_stores.clear();
+  }
+}
+
+void Wait(Barrier& barrier, unsigned phase) {
+  if (barrier.phase != phase) return;
+  Fiber* const self = RunningFiber();
+  self->next = barrier.waiting;
+  barrier.waiting = self;
+  Suspend();
+}
+
+// A barrier that orders memory accesses.
+void Sync(Barrier& barrier) {
+  char* const tag = &barrier.tag[barrier.phase & 1];
+  Release(tag);
+  Wait(barrier, Arrive(barrier));
+  Acquire(tag);
+}
+
+struct Body {
+  void (*function)(void*);
+  void* argument;
+};
+
+void RunBody(void* argument) {
+  Acquire(&launch_tag);
+  const Body* const body = static_cast<const Body*>(argument);
+  body->function(body->argument);
+  Release(&end_tag);
+}
+
+// What waits where, for the report of a deadlock.
+std::string Describe(const std::vector<std::unique_ptr<Block>>& blocks, std::size_t alive) {
+  std::string text = "deadlock: " + std::to_string(alive) + " threads wait forever";
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const Block& block = *blocks[b];
+    const auto add = [&](const char* what, const Barrier& barrier) {
+      if (barrier.arrived == 0) return;
+      text += "\n  block " + std::to_string(b) + ": " + std::to_string(barrier.arrived) + " of " +
+              std::to_string(barrier.expected) + " at its " + what + " barrier";
+    };
+    add("block", block.barrier);
+    if (block.cluster->shared.front() == block.shared.get()) add("cluster", block.cluster->barrier);
+    if (b == 8) return text + "\n  ...";
+  }
+  return text;
+}
+
+}  // namespace
+
+void SyncBlock() { Sync(Self()->block->barrier); }
+
+void SyncWarp() { Sync(Self()->block->warps[current->warp].barrier); }
+
+void ArriveCluster() {
+  Barrier& barrier = Self()->block->cluster->barrier;
+  if (barrier.arrived + 1 == barrier.expected) DeliverRemoteStores(*Self()->block->cluster);
+  Release(&barrier.tag[barrier.phase & 1]);
+  Self()->cluster_phase = Arrive(barrier);
+}
+
+void WaitCluster() {
+  Barrier& barrier = Self()->block->cluster->barrier;
+  const unsigned phase = Self()->cluster_phase;
+  Wait(barrier, phase);
+  Acquire(&barrier.tag[phase & 1]);
+}
+
+void Spin() {
+  ++idle_spins;
+  ready->Push(RunningFiber());
+  Suspend();
+}
+
+void Progress() { idle_spins = 0; }
+
+unsigned char* SharedOf(unsigned rank) { return Self()->block->cluster->shared[rank]; }
+
+void WarpOperation(const std::uint32_t* in, int in_words, std::uint32_t* out, int out_words,
+                   WarpFunction function) {
+  ThreadFiber* const self = Self();
+  Warp& warp = self->block->warps[current->warp];
+  const unsigned lane = current->lane, half = self->warp_operations++ & 1;
+  for (int i = 0; i < in_words; ++i) warp.in[half][lane][i] = in[i];
+  if (warp.barrier.arrived == 0) {
+    warp.function = function, warp.words = in_words;
+  } else if (warp.function != function || warp.words != in_words) {
+    mistake = "lanes of a warp are at different operations";
+  }
+  if (warp.barrier.arrived + 1 == warp.barrier.expected) function(warp.in[half], warp.out[half]);
+  Wait(warp.barrier, Arrive(warp.barrier));
+  for (int i = 0; i < out_words; ++i) out[i] = warp.out[half][lane][i];
+}
+
+std::string Run(const LaunchShape& shape, void (*function)(void*), void* argument) {
+  const unsigned block_count = shape.grid.Count(), warp_count = (shape.threads + 31) / 32;
+  std::vector<std::unique_ptr<Block>> blocks;
+  std::vector<std::unique_ptr<Cluster>> clusters;
+  std::vector<std::unique_ptr<ThreadFiber>> fibers;
+  Ready queue(std::size_t{block_count} * shape.threads);
+  Body body{function, argument};
+  ready = &queue, idle_spins = 0, mistake = nullptr;
+
+  for (unsigned b = 0; b < block_count; ++b) {
+    auto block = std::make_unique<Block>();
+    block->barrier.expected = shape.threads;
+    block->warps.reset(new Warp[warp_count]);
+    for (unsigned w = 0; w < warp_count; ++w) {
+      block->warps[w].barrier.expected = std::min(32u, shape.threads - 32 * w);
+    }
+    block->shared.reset(new unsigned char[shape.shared_bytes]);
+    std::memset(block->shared.get(), 0xff, shape.shared_bytes);  // a NaN in every type
+    if (b % shape.cluster == 0) {
+      clusters.push_back(std::make_unique<Cluster>());
+      clusters.back()->barrier.expected = shape.cluster * shape.threads;
+    }
+    block->cluster = clusters.back().get();
+    block->cluster->shared.push_back(block->shared.get());
+    for (unsigned t = 0; t < shape.threads; ++t) {
+      auto fiber = std::make_unique<ThreadFiber>();
+      Thread& thread = fiber->thread;
+      thread.grid = shape.grid;
+      thread.block = {b % shape.grid.x, b / shape.grid.x % shape.grid.y,
+                      b / shape.grid.x / shape.grid.y};
+      thread.thread = t, thread.threads = shape.threads;
+      thread.lane = t % 32, thread.warp = t / 32;
+      thread.rank = b % shape.cluster, thread.cluster = shape.cluster;
+      thread.shared = block->shared.get();
+      fiber->block = block.get();
+      block->cluster->threads.push_back(&thread);
+      CreateFiber(fiber.get(), RunBody, &body);
+      queue.Push(fiber.get());
+      fibers.push_back(std::move(fiber));
+    }
+    blocks.push_back(std::move(block));
+  }
+
+  Release(&launch_tag);
+  std::uint64_t random = seed * 2 + 1;
+  std::size_t alive = fibers.size();
+  const std::size_t patience = 10000 + 200 * fibers.size();
+  while (queue.count > 0 && mistake == nullptr && idle_spins < patience) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    // Among the first 64 only: near enough to any order, and nobody starves.
+    const std::size_t which =
+        seed == 0 ? 0 : (random >> 33) % std::min<std::size_t>(queue.count, 64);
+    ThreadFiber* const fiber = static_cast<ThreadFiber*>(queue.Pop(which));
+    current = &fiber->thread;
+    Resume(fiber);
+    if (fiber->done) --alive, idle_spins = 0;
+  }
+  Acquire(&end_tag);
+  std::string report;
+  if (mistake != nullptr) {
+    report = mistake;
+  } else if (queue.count > 0) {
+    report = "livelock: threads spin, and nothing happens that could end it";
+  } else if (alive > 0) {
+    report = Describe(blocks, alive);
+  }
+  for (const auto& fiber : fibers) DestroyFiber(fiber.get());
+  return report;
+}
+
+}  // namespace emulator

@@ -1,0 +1,196 @@
+// Runs a layer's kernels on the emulator and compares everything they compute with float64.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "csrc/cells/gru.h"
+#include "csrc/cells/gru_reset_before.h"
+#include "csrc/cells/lstm.h"
+#include "csrc/cells/simple_rnn.h"
+#include "cuda/launch.h"
+#include "tests/cpp/naive.h"
+#include "tests/emulator/emulator.h"
+#include "tests/emulator/plain_gemm.h"
+#include "tests/emulator/tolerance.h"
+
+namespace tfrnn::cuda {
+
+// A plan and a problem for it. The schedule's seeds are the test's.
+struct Case {
+  std::string name;
+  Plan plan;
+  int time, batch, units;
+  bool masked = false, dropout = false, backwards = false, both = false, time_major = false;
+  bool zero_output = false, bias = true;
+  bool exact = true;
+};
+inline std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
+
+constexpr int kInput = 3;
+
+// Memory of exactly so many bytes that nobody may read before writing it.
+class Poisoned {
+ public:
+  explicit Poisoned(std::size_t bytes) : data_(new unsigned char[bytes]) {
+    std::memset(data_.get(), 0xff, bytes);
+  }
+  void* get() const { return data_.get(); }
+
+ private:
+  std::unique_ptr<unsigned char[]> data_;
+};
+
+template <typename T>
+Problem<double> RoundedTo(const Problem<double>& p) {
+  return p.Rounded<T>().template Rounded<double>();
+}
+
+// The problem of one direction.
+template <template <typename> class Cell>
+Problem<double> ProblemOf(const Case& c, bool second) {
+  Problem<double> p = MakeProblem<Cell>(c.time, c.batch, kInput + second, c.units);
+  p.shape.time_major = c.time_major;
+  p.options.go_backwards = c.backwards != second;
+  p.options.zero_output_for_mask = c.zero_output;
+  p.input_dropout.reset();
+  if (!c.masked) p.mask.reset();
+  if (!c.bias) p.bias.reset();
+  if (!c.dropout) {
+    p.recurrent_dropout.reset();
+  } else {  // one mask for all gates
+    const std::size_t one = static_cast<std::size_t>(c.batch) * c.units;
+    for (std::size_t i = one; i < p.recurrent_dropout->size(); ++i) {
+      (*p.recurrent_dropout)[i] = (*p.recurrent_dropout)[i - one];
+    }
+  }
+  return p;
+}
+
+template <typename T>
+void Poison(Results<T>* r) {
+  for (const Array<T>* array : r->All()) {
+    if (array->empty()) continue;
+    std::memset(const_cast<T*>(array->data()), 0xff, array->size() * sizeof(T));
+  }
+}
+
+// Everything a training step computes, and the outputs of inference.
+template <typename T>
+struct LayerRun {
+  std::vector<Results<T>> training, inference;
+  Error error;
+};
+
+template <template <typename> class Cell, typename T>
+LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, CallOptions options) {
+  using L = Layer<Cell, T>;
+  LayerRun<T> run;
+  const int count = static_cast<int>(problems.size());
+  const RnnShape& s = problems[0].shape;
+  const Poisoned forward(L::ForwardWorkspace(s, count, c.plan, true));
+  const Poisoned inference(L::ForwardWorkspace(s, count, c.plan, false));
+  const Poisoned backward(L::BackwardWorkspace(s, count, c.plan));
+  std::vector<std::unique_ptr<Poisoned>> reserves;
+  std::vector<ForwardArgs<T>> train, infer;
+  std::vector<BackwardArgs<T>> back;
+  for (const Problem<T>& p : problems) {
+    run.training.emplace_back(p), run.inference.emplace_back(p);
+  }
+  for (int d = 0; d < count; ++d) {
+    Poison(&run.training[d]), Poison(&run.inference[d]);
+    reserves.push_back(std::make_unique<Poisoned>(L::ReserveBytes(s, options)));
+    train.push_back(problems[d].Forward(&run.training[d]));
+    train[d].workspace = forward.get(), train[d].reserve_space = reserves[d]->get();
+    infer.push_back(problems[d].Forward(&run.inference[d]));
+    infer[d].workspace = inference.get();
+    back.push_back(problems[d].Backward(&run.training[d]));
+    back[d].workspace = backward.get(), back[d].dgates = reserves[d]->get();
+  }
+  const auto attempt = [&](const Error& error) {
+    if (run.error.empty()) run.error = error;
+    return run.error.empty();
+  };
+  if (!attempt(L::Forward(infer.data(), count, options, c.plan, nullptr)) ||
+      !attempt(L::Forward(train.data(), count, options, c.plan, nullptr)) ||
+      !attempt(L::Backward(back.data(), count, options, c.plan, nullptr))) {
+    return run;
+  }
+  for (int d = 0; d < count; ++d) {
+    InputGradientArgs<T> input = problems[d].InputGradient(&run.training[d]);
+    input.dgates = reserves[d]->get();
+    attempt(L::InputGradient(input, options, nullptr));
+    const Poisoned workspace(L::WeightGradientWorkspace(problems[d].shape));
+    WeightGradientArgs<T> weights = problems[d].WeightGradient(&run.training[d]);
+    weights.dgates = reserves[d]->get(), weights.workspace = workspace.get();
+    attempt(L::WeightGradient(weights, options, nullptr));
+  }
+  return run;
+}
+
+inline void ExpectClose(const char* what, const Array<double>& want, const std::vector<double>& got,
+                        double tolerance) {
+  double largest = 1, worst = 0;
+  for (double w : want) largest = std::max(largest, std::abs(w));
+  ASSERT_EQ(want.size(), got.size()) << what;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const double error = std::abs(want[i] - got[i]);
+    if (!(error <= worst)) worst = error;  // NaN is the worst
+  }
+  EXPECT_LE(worst / largest, tolerance) << what;
+}
+
+template <typename T>
+std::vector<double> Doubles(const Array<T>& array) {
+  std::vector<double> values(array.size());
+  for (std::size_t i = 0; i < array.size(); ++i) values[i] = Load(array[i]);
+  return values;
+}
+
+template <template <typename> class Cell, typename T>
+void CheckLayer(const Case& c) {
+  static const char* const kNames[] = {"outputs", "final h",           "final c",
+                                       "dx",      "dinitial h",        "dinitial c",
+                                       "dkernel", "drecurrent_kernel", "dbias"};
+  std::vector<Problem<T>> problems;
+  std::vector<Results<double>> want;
+  for (int d = 0; d < (c.both ? 2 : 1); ++d) {
+    const Problem<double> p = ProblemOf<Cell>(c, d == 1);
+    problems.push_back(p.Rounded<T>());
+    want.push_back(RunNaive<Cell>(RoundedTo<T>(p)));
+  }
+  CallOptions options;
+  options.exact = c.exact;
+  options.blas.gemm = RunPlainGemm;
+  const double tolerance = Tolerance<T>(c.exact);
+  std::vector<std::string> first;
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    emulator::seed = seed;
+    const LayerRun<T> run = RunLayer<Cell, T>(c, problems, options);
+    ASSERT_EQ(run.error, "") << "seed " << seed;
+    std::vector<std::string> bits;
+    for (std::size_t d = 0; d < problems.size(); ++d) {
+      const auto got = run.training[d].All();
+      const auto expected = want[d].All();
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        ExpectClose(kNames[i], *expected[i], Doubles(*got[i]), tolerance);
+        bits.push_back(Bits(*got[i]));
+      }
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(Bits(*run.inference[d].All()[i]), bits[bits.size() - got.size() + i])
+            << kNames[i] << " of inference";
+      }
+    }
+    if (seed == 0) first = bits;
+    EXPECT_TRUE(bits == first) << "schedule " << seed << " gives other bits";
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace tfrnn::cuda

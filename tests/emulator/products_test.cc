@@ -1,0 +1,86 @@
+// The plain kernel behind Blas, and the sums over rows, against loops in float64.
+#include "cuda/products.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "tests/emulator/device_memory.h"
+#include "tests/emulator/plain_gemm.h"
+#include "tests/emulator/tolerance.h"
+
+namespace tfrnn::cuda {
+namespace {
+
+template <typename T>
+std::vector<T> Random(std::int64_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (T& v : values) Store(normal(random), &v);
+  return values;
+}
+
+template <typename T, typename Out>
+void CheckGemm(std::int64_t m, std::int64_t n, std::int64_t k, int layout, bool exact = true) {
+  Gemm g;
+  g.m = m, g.n = n, g.k = k, g.input = ElementOf<T>(), g.output = ElementOf<Out>();
+  g.a.transposed = layout & 1, g.b.transposed = layout & 2, g.accumulate = layout & 4;
+  g.exact = exact;
+  g.a.stride = (g.a.transposed ? m : k) + 3, g.b.stride = (g.b.transposed ? k : n) + 2;
+  g.c_stride = n + 1;
+  const auto a = Random<T>((g.a.transposed ? k : m) * g.a.stride, 1);
+  const auto b = Random<T>((g.b.transposed ? n : k) * g.b.stride, 2);
+  const auto c = Random<Out>(m * g.c_stride, 3);
+  const DeviceArray<T> device_a(a), device_b(b);
+  const DeviceArray<Out> device_c(c);
+  g.a.data = device_a.get(), g.b.data = device_b.get(), g.c = device_c.get();
+  ASSERT_EQ(RunGemm<T>(g, Blas(), nullptr), "");
+  const std::vector<Out> got = device_c.Read();
+
+  std::vector<Out> want = c;
+  g.a.data = a.data(), g.b.data = b.data(), g.c = want.data();
+  ASSERT_EQ(RunPlainGemm(nullptr, g, nullptr), "");
+  for (std::size_t i = 0; i < want.size(); ++i) {  // what lies between the rows stays, too
+    EXPECT_NEAR(Load(got[i]), Load(want[i]),
+                Tolerance<Out>(true) * (1 + std::sqrt(static_cast<double>(k))) +
+                    (exact ? 0 : Tolerance<T>(false) * std::sqrt(static_cast<double>(k))))
+        << i / g.c_stride << ", " << i % g.c_stride;
+  }
+}
+
+TEST(GemmTest, AnyShapeAndLayout) {
+  for (int layout = 0; layout < 8; ++layout) {
+    CheckGemm<BFloat16, float>(5, 67, 33, layout);
+    CheckGemm<Half, Half>(65, 9, 64, layout);
+    CheckGemm<float, float>(17, 70, 21, layout);
+    CheckGemm<double, double>(18, 5, 19, layout);
+  }
+  CheckGemm<BFloat16, BFloat16>(1, 1, 1, 0);
+  CheckGemm<float, float>(3, 4, 0, 0);
+  CheckGemm<Half, float>(0, 4, 3, 0);
+}
+
+TEST(GemmTest, RoundsToTf32WhenAllowed) { CheckGemm<float, float>(20, 20, 40, 0, false); }
+
+TEST(ColumnSumsTest, AnyNumberOfRows) {
+  for (const std::int64_t rows : {0, 1, 15, 100, 1100}) {
+    const std::int64_t columns = 37, stride = 40;
+    const auto data = Random<double>(rows * stride, 4);
+    const DeviceArray<double> device(data);
+    const DeviceArray<double> partial(kSumChunks * columns), sums(columns);
+    ASSERT_EQ(
+        RunColumnSums(device.get(), rows, columns, stride, partial.get(), sums.get(), nullptr), "");
+    const std::vector<double> got = sums.Read();
+    for (std::int64_t j = 0; j < columns; ++j) {
+      double want = 0;
+      for (std::int64_t i = 0; i < rows; ++i) want += data[i * stride + j];
+      EXPECT_NEAR(got[j], want, 1e-11);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tfrnn::cuda

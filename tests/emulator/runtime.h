@@ -1,0 +1,45 @@
+// cuda/runtime.cuh's names on the emulator: a launch runs to its end.
+#pragma once
+
+#include <cstring>
+#include <tuple>
+
+#include "tests/emulator/emulator.h"
+
+namespace tfrnn::cuda {
+
+// What the emulated device claims to be; tests change it.
+inline DeviceLimits emulated_device = {90, 132, 227 << 10};
+inline int launch_count = 0;
+
+inline Error CurrentDevice(DeviceLimits* limits) {
+  *limits = emulated_device;
+  return "";
+}
+
+inline Error Zero(void* data, std::size_t bytes, Stream) {
+  std::memset(data, 0, bytes);
+  return "";
+}
+
+template <typename... Parameters>
+Error Launch(void (*kernel)(Parameters...), const LaunchConfig& config,
+             const Parameters&... arguments) {
+  if (config.threads > 1024 || config.grid_x % config.cluster != 0 || config.cluster > 16 ||
+      config.grid_y > 65535 || config.grid_z > 65535 ||
+      config.shared_bytes > static_cast<std::size_t>(emulated_device.shared_bytes)) {
+    return "launching a kernel: invalid configuration";
+  }
+  ++launch_count;
+  const auto body = [&] { kernel(arguments...); };
+  using Body = decltype(body);
+  emulator::LaunchShape shape;
+  shape.grid = {config.grid_x, config.grid_y, config.grid_z};
+  shape.threads = config.threads, shape.cluster = config.cluster;
+  shape.shared_bytes = config.shared_bytes;
+  return emulator::Run(
+      shape, [](void* b) { (*static_cast<Body*>(b))(); },
+      const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+}  // namespace tfrnn::cuda

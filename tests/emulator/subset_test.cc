@@ -1,0 +1,19 @@
+// What the sanitizers and the mutation gate run: every policy, but each kernel for one cell and
+// type only, since it has to be compiled anew for each of them.
+#include "cuda/layer.cuh"
+#include "tests/emulator/cases.h"
+
+namespace tfrnn::cuda {
+
+template struct Layer<Lstm, BFloat16>;
+template struct Layer<Gru, float>;
+template struct Layer<GruResetBefore, double>;
+
+TEST_P(PersistentTest, Lstm) { CheckLayer<Lstm, BFloat16>(GetParam()); }
+TEST_P(PersistentTest, Gru) { CheckLayer<Gru, float>(GetParam()); }
+INSTANTIATE_TEST_SUITE_P(Subset, PersistentTest, testing::ValuesIn(PersistentCases()), NameOf);
+
+TEST_P(StepwiseTest, GruResetBefore) { CheckLayer<GruResetBefore, double>(GetParam()); }
+INSTANTIATE_TEST_SUITE_P(Subset, StepwiseTest, testing::ValuesIn(StepwiseCases()), NameOf);
+
+}  // namespace tfrnn::cuda

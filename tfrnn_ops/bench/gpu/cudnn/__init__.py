@@ -1,0 +1,1 @@
+"""cuDNN's RNN functions over ctypes, so that each of its algorithms can be asked for by name."""
