@@ -267,8 +267,12 @@ def test_mixed_precision(case, policy):
     assert layer(x).dtype == layer.compute_dtype
     whole = case.layer(UNITS, dtype="float32", **options)
     whole.build(x.shape)
-    whole.set_weights(layer.get_weights())
-    assert_close(tf.cast(layer(x), "float32"), whole(x), layer.compute_dtype)
+
+    def rounded(values):
+        return tf.cast(tf.cast(values, layer.compute_dtype), "float32")
+
+    whole.set_weights([rounded(w) for w in layer.get_weights()])
+    assert_close(rounded(layer(x)), whole(rounded(x)), layer.compute_dtype)
 
 
 def test_cell_states():
@@ -361,7 +365,7 @@ def test_ind_rnn():
 
 def test_a_function_of_ones_own_warns_once():
     layer = tfrnn_ops.GRU(3, activation=lambda x: x * 0.5)
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="not <lambda>"):
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="<lambda>"):
         layer(inputs(dtype="float32"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
