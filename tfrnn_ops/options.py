@@ -88,14 +88,6 @@ class Options(SharedOptions):
                 "(projection, or projection_units of a layer); expected None"
             )
 
-    def in_force(self, training: bool) -> Options:
-        """The options that do anything in a call: dropout does not, but in training."""
-        return self if training else dataclasses.replace(self, recurrent_dropout=0.0)
-
-    def draws(self, training: bool) -> bool:
-        """Whether a call draws random numbers, and so needs a seed."""
-        return training and any((self.recurrent_dropout, self.zoneout, self.cell_zoneout))
-
     def is_on(self, name: str) -> bool:
         """Whether the option called `name` has another value than its default."""
         return getattr(self, name) != _DEFAULTS[name]
@@ -135,9 +127,9 @@ class LayerOptions(SharedOptions):
         names = [field.name for field in dataclasses.fields(cls)]
         return {name: arguments.pop(name) for name in names if name in arguments}
 
-    def options(self, cell: Any) -> Options:
+    def options(self, cell: Any, return_cell_states: bool = False) -> Options:
         """The options of a call of a Keras cell that has these."""
-        shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(SharedOptions)}
+        shared = {name: getattr(self, name) for name in _SHARED}
         return Options(
             **shared,
             activation=cell.activation,
@@ -145,9 +137,11 @@ class LayerOptions(SharedOptions):
             reset_after=getattr(cell, "reset_after", True),
             recurrent_dropout=cell.recurrent_dropout if self.recurrent_dropout_per_step else 0.0,
             projection=self.projection_units is not None,
+            return_cell_states=return_cell_states,
         )
 
 
+_SHARED = [f.name for f in dataclasses.fields(SharedOptions)]
 _DEFAULTS = {f.name: f.default for f in dataclasses.fields(Options)}
 LAYER_DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in dataclasses.fields(LayerOptions)}
 
@@ -161,7 +155,7 @@ def check_activations(activations: Iterable[Any]) -> None:
     for activation in activations:
         name = activation
         if getattr(activation, "__module__", "").split(".")[0] in ("keras", "tensorflow"):
-            name = getattr(activation, "__name__", "")
+            name = getattr(activation, "__name__", "").removesuffix("_v2")  # as TensorFlow has it
         if isinstance(name, str) and name in _REFUSED_ACTIVATIONS:
             raise ValueError(
                 f"activation {name} {_REFUSED_ACTIVATIONS[name]}, so that gates and states would "

@@ -73,12 +73,14 @@ class RecurrentCell(Recurrent):
         new.seed = cell.seed  # what was asked for, maybe None
         return new
 
-    def path_request(self, training: Any = False, unroll: bool = False) -> Request:
+    def path_request(
+        self, training: Any = False, unroll: bool = False, return_cell_states: bool = False
+    ) -> Request:
         """What decides the path of a call, for `tfrnn_ops.path.decide`."""
         own = self.layer_options
         return Request(
             self.kind,
-            own.options(self),
+            own.options(self, return_cell_states),
             training=bool(training),
             dropout=self.dropout,
             recurrent_dropout=0.0 if own.recurrent_dropout_per_step else self.recurrent_dropout,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
@@ -83,9 +82,7 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
 
     def path_request(self, training: Any = False) -> Request:
         """What decides the path of a call, for `tfrnn_ops.path.decide`."""
-        request = self.cell.path_request(training, self.unroll)
-        options = dataclasses.replace(request.options, return_cell_states=self.return_cell_states)
-        return dataclasses.replace(request, options=options)
+        return self.cell.path_request(training, self.unroll, self.return_cell_states)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Makes the weights and, if stateful, the states."""

@@ -209,7 +209,6 @@ class StackedRNN(AcceptsRagged, keras.Layer):
             "dropout": self.dropout,
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
-            "seed": self.seed,
         }
 
 
