@@ -55,6 +55,11 @@ class SharedOptions:
             raise ValueError(f"layer_norm_epsilon is {epsilon!r}; expected a number above 0")
         if self.recompute is not None:
             check_positive_int("recompute", self.recompute, "a number of steps above 0, or None")
+        if self.layer_norm_carry and not self.layer_norm:
+            raise ValueError(
+                "layer_norm_carry is True, but without layer_norm there is no normalised cell "
+                "state to carry; expected False"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,11 +128,6 @@ class LayerOptions(SharedOptions):
             check_positive_int(
                 "projection_units", self.projection_units, "a width above 0, or None"
             )
-        if self.layer_norm_carry and not self.layer_norm:
-            raise ValueError(
-                "layer_norm_carry is True, but without layer_norm there is no normalised cell "
-                "state to carry; expected False"
-            )
 
     @classmethod
     def take(cls, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def check_activations(activations: Iterable[Any]) -> None:
     for activation in activations:
         name = activation
         if getattr(activation, "__module__", "").split(".")[0] in ("keras", "tensorflow"):
-            name = getattr(activation, "__name__", "")
+            name = getattr(activation, "__name__", "").removesuffix("_v2")
         if isinstance(name, str) and name in _REFUSED_ACTIVATIONS:
             raise ValueError(
                 f"activation {name} {_REFUSED_ACTIVATIONS[name]}, so that gates and states would "
