@@ -9,6 +9,7 @@ from gradients import values_and_gradients
 from tolerance import assert_close
 
 import tfrnn_ops
+from tfrnn_ops.options import LAYER_DEFAULTS
 
 BATCH, TIME, FEATURES, UNITS = 3, 5, 4, 6
 
@@ -55,9 +56,8 @@ def test_it_is_a_keras_cell(case):
     assert ours.output_size == theirs.output_size
     zeros = ours.get_initial_state(batch_size=2)
     assert [z.shape for z in zeros] == [z.shape for z in theirs.get_initial_state(batch_size=2)]
-    own = {n: v for n, v in ours.get_config().items() if n not in theirs.get_config()}
-    assert {**theirs.get_config(), **own} == ours.get_config()
-    assert not any(value for name, value in own.items() if name != "layer_norm_epsilon")
+    own = {name: LAYER_DEFAULTS[name] for name in set(ours.get_config()) - set(theirs.get_config())}
+    assert ours.get_config() == {**theirs.get_config(), **own}
 
 
 def test_states_come_back_as_they_went_in():
@@ -112,8 +112,16 @@ def test_dropout(case, rates):
 @pytest.mark.parametrize("name", ["relu", "linear"])
 @every_cell
 def test_other_activations(case, name):
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match=f"not {name}"):
-        compare(lambda m: keras.layers.RNN(case.cell(UNITS, m, activation=name)), inputs())
+    compare(lambda m: keras.layers.RNN(case.cell(UNITS, m, activation=name)), inputs())
+
+
+@every_cell
+def test_an_activation_of_ones_own(case):
+    def doubled(x):
+        return 2 * x
+
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="activation: doubled, which the fused"):
+        compare(lambda m: keras.layers.RNN(case.cell(UNITS, m, activation=doubled)), inputs())
 
 
 @every_cell
