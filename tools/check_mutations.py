@@ -126,12 +126,13 @@ def main() -> int:
     options = parser.parse_args()
     mutations = [m for m in parse(LIST.read_text()) if options.match in m.name]
     builds = sorted({m.build for m in mutations})
-    work = [(None, build) for build in builds] + [(m, m.build) for m in mutations]
+    work: list[tuple[Mutation | None, str]] = [(None, build) for build in builds]
+    work += [(mutation, mutation.build) for mutation in mutations]
     problems = 0
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(options.jobs) as pool:
         paths = [Path(directory) / build for build in builds]
         objects = dict(zip(builds, pool.map(compile_common, builds, paths), strict=True))
-        results = pool.map(lambda item: check(*item, objects[item[1]]), work)
+        results = pool.map(lambda item: check(item[0], item[1], objects[item[1]]), work)
         for (mutation, build), problem in zip(work, results, strict=True):
             name = mutation.name if mutation else "no mutation"
             print(f"{name} ({build}): {problem or ('found' if mutation else 'passes')}", flush=True)
