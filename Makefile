@@ -17,12 +17,12 @@ ENVIRONMENT := $(VENV)/.with-$(TF_NAME)
 BUILT := $(BUILD)/.built-$(subst /,_,$(VENV))-$(TF_NAME)
 DEV := $(VENV)/.dev
 SOURCES := CMakeLists.txt pyproject.toml setup.py tools/build_backend.py \
-           $(shell find cmake csrc cuda tests/cpp -type f)
-CPP_SOURCES := $(shell find csrc cuda tests/cpp -name '*.h' -o -name '*.cc' -o -name '*.cu*')
+           $(shell find cmake csrc cuda tests/cpp tests/emulator tests/gpu -type f)
+CPP_SOURCES := $(shell find csrc cuda tests/cpp tests/emulator tests/gpu -name '*.h' -o -name '*.cc' -o -name '*.cu*')
 
 export TFRNN_CMAKE_ARGS
 
-.PHONY: help environment build demo test cpp-test check-symbols lint format sanitize sdist wheel clean
+.PHONY: help environment build demo test cpp-test check-symbols lint format sanitize sanitize-threads check-kernels sdist wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -88,6 +88,22 @@ sanitize: $(ENVIRONMENT) ## the C++ tests under AddressSanitizer and UBSan
 	  -DTFRNN_SANITIZE=address,undefined
 	$(BIN)/cmake --build build/sanitize --parallel
 	$(BIN)/ctest --test-dir build/sanitize --output-on-failure --no-tests=error --parallel 2
+
+sanitize-threads: $(ENVIRONMENT) ## the CUDA kernels' emulator tests under ThreadSanitizer
+	$(BIN)/cmake -G Ninja -S . -B build/sanitize-threads \
+	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_BUILD_TYPE=Debug -DTFRNN_PACKAGE=OFF \
+	  -DTFRNN_TESTS=ON -DTFRNN_SANITIZE=thread
+	$(BIN)/cmake --build build/sanitize-threads --parallel --target prim_test subset_test
+	$(BIN)/ctest --test-dir build/sanitize-threads --output-on-failure --no-tests=error --parallel 2 \
+	  -R '^emulator\.(Subset/PersistentTest\.Lstm|MatrixTest|CopyTest|ClusterTest|GridTest)'
+
+check-kernels: build ## registers and spills of the CUDA kernels; planted bugs their tests must find
+	$(BIN)/python tools/check_resources.py --build $(BUILD)
+	@if ls $(BUILD)/tests/emulator/*_test >/dev/null 2>&1; then \
+	  $(BIN)/python tools/check_mutations.py; \
+	else \
+	  echo "NOT RUN: planted bugs; GoogleTest was not found when $(BUILD) was configured."; \
+	fi
 
 sdist: $(DEV) ## the source distribution, in dist/
 	$(BIN)/python -m build --sdist --no-isolation

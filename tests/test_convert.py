@@ -102,7 +102,7 @@ def test_ones_own_activation():
     def doubled(x):
         return 2 * x
 
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="not doubled"):
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="activation: doubled, which"):
         check(KERAS.LSTM(4, activation=doubled))
 
 

@@ -125,6 +125,10 @@ BAD_ARGUMENTS = {
         {"projection_clip": 1.0},
         r"projection_clip is 1.0, but there is no projection to clip .*; expected None",
     ),
+    "layer_norm_carry": (
+        {"layer_norm_carry": True},
+        "layer_norm_carry is True, but without layer_norm there is no normalised cell state",
+    ),
     "recompute": (
         {"recompute": -1},
         "recompute is -1; expected a number of steps above 0, or None",

@@ -26,12 +26,13 @@ CALLS = {
         True,
         [],
     ),
-    "activation": ({"activation": "relu"}, False, ["activation"]),
+    "activation": ({"activation": "relu"}, False, []),
+    "activation of one's own": ({"activation": tf.sin}, False, ["activation"]),
     "recurrent dropout": ({"recurrent_dropout": 0.2}, True, []),
     "recurrent dropout in inference": ({"recurrent_dropout": 0.2}, False, []),
     "unroll": ({"unroll": True}, False, ["unroll"]),
     "both": (
-        {"activation": "relu", "recurrent_dropout": 0.2, "unroll": True},
+        {"activation": tf.sin, "recurrent_dropout": 0.2, "unroll": True},
         True,
         ["activation", "unroll"],
     ),
@@ -91,9 +92,9 @@ def test_drop_connect_stays_fused():
 
 def test_an_ind_rnn():
     explanation = tfrnn_ops.explain(tfrnn_ops.IndRNN(4), INPUTS)
-    if tfrnn_ops.IndRNN.kind.fused is None:
-        assert explanation.reasons == ("cell: there is no fused op for ind_rnn",)
-        assert "tfrnn_ops.reference.ind_rnn" in explanation.kernel
+    assert explanation.path == "fused"
+    assert explanation.kernel == "TfrnnIndRnn, float32"
+    assert explanation.options["activation"] == "relu, in the fused op"
 
 
 def test_both_directions():
@@ -131,11 +132,11 @@ def test_a_cell(case):
 
 def test_it_reads_well():
     options = {"recurrent_dropout": 0.2, "dtype": "mixed_bfloat16"}
-    layer = tfrnn_ops.LSTM(4, name="reader", activation="relu", **options)
+    layer = tfrnn_ops.LSTM(4, name="reader", activation=tf.sin, **options)
     text = str(tfrnn_ops.explain(layer, keras.Input([None, 3]), training=True))
     assert text.startswith("LSTM 'reader': reference path\n")
     assert "sizes    batch ?, time ?, features 3, units 4" in text
-    assert "because  activation: the fused op has tanh only, not relu" in text
+    assert "because  activation: sin, which the fused op does not have" in text
     assert "option   recurrent_dropout: 0.2, in the fused op" in text
     assert "tfrnn_ops.reference.lstm, bfloat16: tf.while_loop" in text
     text = str(tfrnn_ops.explain(tfrnn_ops.LSTM(4, **options)))

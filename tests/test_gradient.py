@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from cells import LSTM, call, every_cell, keras_call, random_mask, random_tensors
+from cells import call, every_cell, keras_call, random_mask, random_tensors
 from gradients import projection, values_and_gradients
 from test_forward import SIZES
 from tolerance import assert_close
@@ -149,26 +149,31 @@ def test_a_tape_can_be_asked_twice(case):
 
 @every_cell
 @pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
-def test_a_second_gradient_is_refused(case, in_graph):
+def test_a_second_gradient_equals_the_reference(case, in_graph):
     tensors = random_tensors(case, 2, 3, 2, 3)
 
-    def second(inputs):
+    def second(function, *flat):
         with tf.GradientTape() as outer, tf.GradientTape() as inner:
-            outer.watch(inputs)
-            inner.watch(inputs)
-            loss = projection(
-                call(case.function, case, tensors.replace([inputs, *tensors.all()[1:]]))
-            )
-            loss = tf.reduce_sum(inner.gradient(loss, inputs) ** 2)
-        return outer.gradient(loss, inputs)
+            outer.watch(flat)
+            inner.watch(flat)
+            loss = projection(call(function, case, tensors.replace(flat)))
+            gradients = inner.gradient(loss, flat)
+            loss = tf.add_n([tf.reduce_sum(g**2) for g in gradients])
+        return outer.gradient(loss, flat)
 
     run = tf.function(second) if in_graph else second
-    with pytest.raises(NotImplementedError, match=r"tfrnn_ops\.reference"):
-        run(tensors.inputs)
+    want = second(case.reference, *tensors.all())
+    assert_close(run(case.function, *tensors.all()), want)
 
 
-def test_forward_mode_is_refused():
-    tensors = random_tensors(LSTM, 2, 3, 2, 3)
-    with tf.autodiff.ForwardAccumulator(tensors.inputs, tf.ones_like(tensors.inputs)):  # noqa: SIM117
-        with pytest.raises(NotImplementedError, match=r"tfrnn_ops\.reference"):
-            call(LSTM.function, LSTM, tensors)
+@every_cell
+def test_forward_mode_equals_the_reference(case):
+    tensors = random_tensors(case, 2, 3, 2, 3)
+    tangents = random_tensors(case, 2, 3, 2, 3, seed=1).all()
+
+    def jvp(function):
+        with tf.autodiff.ForwardAccumulator(tensors.all(), tangents) as accumulator:
+            values = call(function, case, tensors)
+        return accumulator.jvp(values)
+
+    assert_close(jvp(case.function), jvp(case.reference))

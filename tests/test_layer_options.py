@@ -365,7 +365,7 @@ def test_ind_rnn():
 
 def test_a_function_of_ones_own_warns_once():
     layer = tfrnn_ops.GRU(3, activation=lambda x: x * 0.5)
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="<lambda>"):
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="activation: <lambda>, which"):
         layer(inputs(dtype="float32"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

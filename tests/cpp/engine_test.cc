@@ -2,58 +2,15 @@
 // masks and directions, awkward shapes, and the same bits for any number of threads.
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <thread>
-
 #include "csrc/cells/gru.h"
 #include "csrc/cells/gru_reset_before.h"
 #include "csrc/cells/lstm.h"
 #include "csrc/cells/simple_rnn.h"
-#include "csrc/cpu/kernels.h"
+#include "tests/cpp/launch.h"
 #include "tests/cpp/naive.h"
 
 namespace tfrnn {
 namespace {
-
-// Threads that all run; `teams` says whether they also gather, or all of them but one.
-cpu::Pool Threads(int count, bool teams) {
-  cpu::Pool pool;
-  pool.threads = count;
-  pool.run = [](void*, int tasks, void (*task)(void*, int), void* argument) {
-    std::vector<std::thread> threads;
-    for (int i = 0; i < tasks; ++i) threads.emplace_back(task, argument, i);
-    for (std::thread& thread : threads) thread.join();
-  };
-  if (!teams) return pool;
-  pool.gather = [](void*, int most, int, void (*member)(void*, int, int), void* argument) {
-    const int come = most > 2 ? most - 1 : most;  // one helper stays away
-    std::vector<std::thread> threads;
-    for (int i = 0; i < come; ++i) threads.emplace_back(member, argument, i, come);
-    for (std::thread& thread : threads) thread.join();
-  };
-  return pool;
-}
-
-// Memory as TensorFlow would give it, exactly as large as asked for, full of NaN.
-struct Memory {
-  explicit Memory(std::size_t bytes)
-      : data(::operator new(bytes + 1, std::align_val_t(cpu::kAlignment))) {
-    std::memset(data.get(), 0xff, bytes);
-  }
-  struct Free {
-    void operator()(void* p) const { ::operator delete(p, std::align_val_t(cpu::kAlignment)); }
-  };
-  std::unique_ptr<void, Free> data;
-};
-
-template <typename Args>
-void Launch(Args args, const cpu::Pool& pool,
-            std::size_t (*workspace)(const Args&, const cpu::Pool&),
-            void (*run)(const Args&, const cpu::Pool&)) {
-  const Memory memory(workspace(args, pool));
-  args.workspace = memory.data.get();
-  run(args, pool);
-}
 
 template <typename T>
 Results<T> RunEngine(const cpu::Kernels<T>& kernels, const Problem<T>& p, const cpu::Pool& pool,
@@ -136,6 +93,9 @@ void CheckEngine(const cpu::Kernels<T>& kernels, const std::string& name) {
                                std::to_string(size.batch) + "," + std::to_string(size.input) + "," +
                                std::to_string(size.units) + " option " + std::to_string(option);
       ExpectClose(got, want, what);
+      Problem<T> general = stored;  // the general loops, with no option on
+      general.options.general = true;
+      ExpectClose(RunEngine(kernels, general, cpu::Pool(), option & 1), want, what + " general");
       for (const int threads : {2, 5}) {
         const bool teams = option % 3 != 0;
         const Results<T> other = RunEngine(kernels, stored, Threads(threads, teams), false);

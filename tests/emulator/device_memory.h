@@ -1,55 +1,123 @@
-// Arrays where kernels can reach them: on the GPU in a native build, else in ordinary memory.
+// Memory where kernels can reach it: on the GPU with TFRNN_NATIVE, else anywhere.
 #pragma once
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
 #include <vector>
 
-#include "cuda/runtime.cuh"
+#if defined(TFRNN_NATIVE)
+#include <cuda_runtime_api.h>
+#endif
 
 namespace tfrnn::cuda {
+
+// Why no kernel can run here, or "".
+inline const char* NoDevice() {
+#if defined(TFRNN_NATIVE)
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) return cudaGetErrorString(error);
+  if (count == 0) return "no CUDA device";
+#endif
+  return "";
+}
+
+class DeviceBytes {
+ public:
+  explicit DeviceBytes(std::size_t bytes) : bytes_(bytes) {
+#if defined(TFRNN_NATIVE)
+    if (bytes > 0 && cudaMalloc(&data_, bytes) != cudaSuccess) std::abort();
+#else
+    data_ = new unsigned char[bytes];
+#endif
+  }
+  DeviceBytes(const DeviceBytes&) = delete;
+  DeviceBytes& operator=(const DeviceBytes&) = delete;
+  ~DeviceBytes() {
+#if defined(TFRNN_NATIVE)
+    cudaFree(data_);
+#else
+    delete[] static_cast<unsigned char*>(data_);
+#endif
+  }
+
+  void* get() const { return data_; }
+  void Poison() const {
+    if (bytes_ == 0) return;
+#if defined(TFRNN_NATIVE)
+    cudaMemset(data_, 0xff, bytes_);
+#else
+    std::memset(data_, 0xff, bytes_);
+#endif
+  }
+  void Write(const void* from) const { Copy(data_, from); }
+  void Read(void* to) const { Copy(to, data_); }  // after all launches
+
+ private:
+  void Copy(void* to, const void* from) const {
+    if (bytes_ == 0) return;
+#if defined(TFRNN_NATIVE)
+    if (cudaMemcpy(to, from, bytes_, cudaMemcpyDefault) != cudaSuccess) std::abort();
+#else
+    std::memcpy(to, from, bytes_);
+#endif
+  }
+
+  std::size_t bytes_;
+  void* data_ = nullptr;
+};
 
 template <typename T>
 class DeviceArray {
  public:
-  explicit DeviceArray(const std::vector<T>& values) : count_(values.size()) {
-#if defined(__CUDACC__)
-    if (cudaMalloc(&data_, bytes()) != cudaSuccess) std::abort();
-    cudaMemcpy(data_, values.data(), bytes(), cudaMemcpyHostToDevice);
-#else
-    data_ = new T[count_];
-    std::copy(values.begin(), values.end(), data_);
-#endif
+  explicit DeviceArray(const std::vector<T>& values)
+      : count_(values.size()), memory_(count_ * sizeof(T)) {
+    memory_.Write(values.data());
   }
   explicit DeviceArray(std::size_t count) : DeviceArray(std::vector<T>(count)) {}
-  DeviceArray(const DeviceArray&) = delete;
-  DeviceArray& operator=(const DeviceArray&) = delete;
-  ~DeviceArray() {
-#if defined(__CUDACC__)
-    cudaFree(data_);
-#else
-    delete[] data_;
-#endif
-  }
 
-  T* get() const { return data_; }
-  std::vector<T> Read() const {  // after all launches
+  T* get() const { return static_cast<T*>(memory_.get()); }
+  std::vector<T> Read() const {
     std::vector<T> values(count_);
-#if defined(__CUDACC__)
-    if (cudaMemcpy(values.data(), data_, bytes(), cudaMemcpyDeviceToHost) != cudaSuccess) {
-      std::abort();
-    }
-#else
-    std::copy(data_, data_ + count_, values.begin());
-#endif
+    memory_.Read(values.data());
     return values;
   }
 
  private:
-  std::size_t bytes() const { return count_ * sizeof(T); }
-
   std::size_t count_;
-  T* data_ = nullptr;
+  DeviceBytes memory_;
+};
+
+// Copies of arrays on the device, for argument structs that name the arrays themselves.
+class Mirror {
+ public:
+  template <typename T>
+  void Add(const std::vector<T>& array) {
+    if (array.empty()) return;
+    auto copy = std::make_unique<DeviceBytes>(array.size() * sizeof(T));
+    copy->Write(array.data());
+    copies_[array.data()] = std::move(copy);
+  }
+  template <typename T>
+  void Fetch(std::vector<T>* array) const {
+    if (!array->empty()) copies_.at(array->data())->Read(array->data());
+  }
+  // Replaces every pointer to an array by one to its copy.
+  template <typename Args>
+  void Translate(Args* args) const {
+    static_assert(sizeof(Args) % sizeof(void*) == 0);
+    void** const words = reinterpret_cast<void**>(args);
+    for (std::size_t i = 0; i < sizeof(Args) / sizeof(void*); ++i) {
+      const auto copy = copies_.find(words[i]);
+      if (copy != copies_.end()) words[i] = copy->second->get();
+    }
+  }
+
+ private:
+  std::map<const void*, std::unique_ptr<DeviceBytes>> copies_;
 };
 
 }  // namespace tfrnn::cuda

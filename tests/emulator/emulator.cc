@@ -48,25 +48,45 @@ struct ThreadFiber : Fiber {
   Thread thread;
   Block* block = nullptr;
   unsigned cluster_phase = 0, warp_operations = 0;
+  bool slow = false;
 };
 
 ThreadFiber* Self() { return static_cast<ThreadFiber*>(RunningFiber()); }
 
-// The fibers that could run, in a ring that never allocates while they do.
-struct Ready {
-  std::unique_ptr<Fiber*[]> ring;
-  std::size_t size = 0, head = 0, count = 0;
-
-  explicit Ready(std::size_t fibers) : ring(new Fiber*[fibers]), size(fibers) {}
-  void Push(Fiber* fiber) { ring[(head + count++) % size] = fiber; }
-  Fiber* Pop(std::size_t which) {
-    Fiber*& slot = ring[(head + which) % size];
-    Fiber* const fiber = slot;
-    slot = ring[head];
-    head = (head + 1) % size;
-    --count;
-    return fiber;
+// The fibers that could run, in rings that never allocate while they do.
+class Ready {
+ public:
+  explicit Ready(std::size_t fibers) : quick_(fibers), slow_(fibers) {}
+  void Push(ThreadFiber* fiber) { (fiber->slow ? slow_ : quick_).Push(fiber); }
+  bool Empty() const { return quick_.count + slow_.count == 0; }
+  // Slow fibers have to wait until no other can go on, or all that can only spin.
+  ThreadFiber* Pop(std::size_t random) {
+    const bool slow = quick_.count == 0 || (slow_.count > 0 && spins_ > 2 * quick_.count);
+    if (slow) spins_ = 0;
+    return (slow ? slow_ : quick_).Pop(random);
   }
+  void Spun() { ++spins_; }
+
+ private:
+  struct Ring {
+    std::unique_ptr<ThreadFiber*[]> fibers;
+    std::size_t size, head = 0, count = 0;
+
+    explicit Ring(std::size_t most) : fibers(new ThreadFiber*[most]), size(most) {}
+    void Push(ThreadFiber* fiber) { fibers[(head + count++) % size] = fiber; }
+    // Among the first 64 only: near enough to any order, and nobody starves.
+    ThreadFiber* Pop(std::size_t random) {
+      ThreadFiber*& slot = fibers[(head + random % std::min<std::size_t>(count, 64)) % size];
+      ThreadFiber* const fiber = slot;
+      slot = fibers[head];
+      head = (head + 1) % size;
+      --count;
+      return fiber;
+    }
+  };
+
+  Ring quick_, slow_;
+  std::size_t spins_ = 0;
 };
 
 Ready* ready;
@@ -77,7 +97,9 @@ const char* mistake;
 void Wake(Barrier& barrier) {
   barrier.arrived = 0;
   ++barrier.phase;
-  for (Fiber* fiber = barrier.waiting; fiber != nullptr; fiber = fiber->next) ready->Push(fiber);
+  for (Fiber* fiber = barrier.waiting; fiber != nullptr; fiber = fiber->next) {
+    ready->Push(static_cast<ThreadFiber*>(fiber));
+  }
   barrier.waiting = nullptr;
   idle_spins = 0;
 }
@@ -166,13 +188,20 @@ void WaitCluster() {
 
 void Spin() {
   ++idle_spins;
-  ready->Push(RunningFiber());
+  ready->Spun();
+  ready->Push(Self());
   Suspend();
 }
 
 void Progress() { idle_spins = 0; }
 
-unsigned char* SharedOf(unsigned rank) { return Self()->block->cluster->shared[rank]; }
+unsigned char* SharedOf(unsigned rank) {
+  const Cluster& cluster = *Self()->block->cluster;
+  if (cluster.barrier.phase == 0) {
+    mistake = "shared memory of a block is used before a cluster barrier says that it has started";
+  }
+  return cluster.shared[rank];
+}
 
 void WarpOperation(const std::uint32_t* in, int in_words, std::uint32_t* out, int out_words,
                    WarpFunction function) {
@@ -226,6 +255,11 @@ std::string Run(const LaunchShape& shape, void (*function)(void*), void* argumen
       thread.shared = block->shared.get();
       fiber->block = block.get();
       block->cluster->threads.push_back(&thread);
+      // With every other seed one block lags behind the others as far as it can, or one warp.
+      if (seed % 2 == 0 && seed > 0) {
+        fiber->slow =
+            block_count > 1 ? b == seed / 2 % block_count : t / 32 == seed / 2 % warp_count;
+      }
       CreateFiber(fiber.get(), RunBody, &body);
       queue.Push(fiber.get());
       fibers.push_back(std::move(fiber));
@@ -237,12 +271,9 @@ std::string Run(const LaunchShape& shape, void (*function)(void*), void* argumen
   std::uint64_t random = seed * 2 + 1;
   std::size_t alive = fibers.size();
   const std::size_t patience = 10000 + 200 * fibers.size();
-  while (queue.count > 0 && mistake == nullptr && idle_spins < patience) {
+  while (!queue.Empty() && mistake == nullptr && idle_spins < patience) {
     random = random * 6364136223846793005u + 1442695040888963407u;
-    // Among the first 64 only: near enough to any order, and nobody starves.
-    const std::size_t which =
-        seed == 0 ? 0 : (random >> 33) % std::min<std::size_t>(queue.count, 64);
-    ThreadFiber* const fiber = static_cast<ThreadFiber*>(queue.Pop(which));
+    ThreadFiber* const fiber = queue.Pop(seed == 0 ? 0 : random >> 33);
     current = &fiber->thread;
     Resume(fiber);
     if (fiber->done) --alive, idle_spins = 0;
@@ -251,7 +282,7 @@ std::string Run(const LaunchShape& shape, void (*function)(void*), void* argumen
   std::string report;
   if (mistake != nullptr) {
     report = mistake;
-  } else if (queue.count > 0) {
+  } else if (!queue.Empty()) {
     report = "livelock: threads spin, and nothing happens that could end it";
   } else if (alive > 0) {
     report = Describe(blocks, alive);

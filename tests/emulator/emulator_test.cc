@@ -106,6 +106,11 @@ TEST(EmulatorTest, RemoteStoresArriveLate) {
   EXPECT_EQ(out[1], 7);
 }
 
+void StoreAtOnce() { prim::StoreRemote16(prim::SharedMemory(), 1, prim::SharedMemory() + 16); }
+TEST(EmulatorTest, ReportsStoresToABlockThatMayNotHaveStarted) {
+  EXPECT_NE(Launch(StoreAtOnce, Config(2, 1, 2, 32)).find("has started"), std::string::npos);
+}
+
 void NoteOrder(int* next, int* order) {
   order[__atomic_fetch_add(next, 1, __ATOMIC_RELAXED)] = static_cast<int>(prim::Thread());
 }

@@ -16,9 +16,12 @@
 #include "csrc/cells/simple_rnn.h"
 #include "cuda/launch.h"
 #include "tests/cpp/naive.h"
+#include "tests/emulator/device_memory.h"
+#include "tests/emulator/tolerance.h"
+#if !defined(TFRNN_NATIVE)
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/plain_gemm.h"
-#include "tests/emulator/tolerance.h"
+#endif
 
 namespace tfrnn::cuda {
 
@@ -36,16 +39,26 @@ inline std::ostream& operator<<(std::ostream& out, const Case& c) { return out <
 constexpr int kInput = 3;
 
 // Memory of exactly so many bytes that nobody may read before writing it.
-class Poisoned {
- public:
-  explicit Poisoned(std::size_t bytes) : data_(new unsigned char[bytes]) {
-    std::memset(data_.get(), 0xff, bytes);
-  }
-  void* get() const { return data_.get(); }
-
- private:
-  std::unique_ptr<unsigned char[]> data_;
+struct Poisoned : DeviceBytes {
+  explicit Poisoned(std::size_t bytes) : DeviceBytes(bytes) { Poison(); }
 };
+
+// Another schedule with every seed; a GPU has its own.
+inline void UseSchedule([[maybe_unused]] std::uint64_t seed) {
+#if !defined(TFRNN_NATIVE)
+  emulator::seed = seed;
+#endif
+}
+
+// Products by plain loops on the CPU where they can reach the memory: quicker than emulating
+// gemm.cuh, which has its own test.
+inline Blas TestBlas() {
+  Blas blas;
+#if !defined(TFRNN_NATIVE)
+  blas.gemm = RunPlainGemm;
+#endif
+  return blas;
+}
 
 template <typename T>
 Problem<double> RoundedTo(const Problem<double>& p) {
@@ -103,15 +116,28 @@ LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, Cal
   for (const Problem<T>& p : problems) {
     run.training.emplace_back(p), run.inference.emplace_back(p);
   }
+  Mirror mirror;
   for (int d = 0; d < count; ++d) {
-    Poison(&run.training[d]), Poison(&run.inference[d]);
+    for (Results<T>* results : {&run.training[d], &run.inference[d]}) {
+      Poison(results);
+      for (const Array<T>* array : results->All()) mirror.Add(*array);
+    }
+    const Problem<T>& p = problems[d];
+    for (const Array<T>* array : {&p.x, &p.kernel, &p.recurrent_kernel, &p.doutputs, &p.initial[0],
+                                  &p.initial[1], &p.dfinal[0], &p.dfinal[1]}) {
+      mirror.Add(*array);
+    }
+    if (p.bias) mirror.Add(*p.bias);
+    if (p.mask) mirror.Add(*p.mask);
+    if (p.recurrent_dropout) mirror.Add(*p.recurrent_dropout);
     reserves.push_back(std::make_unique<Poisoned>(L::ReserveBytes(s, options)));
-    train.push_back(problems[d].Forward(&run.training[d]));
+    train.push_back(p.Forward(&run.training[d]));
     train[d].workspace = forward.get(), train[d].reserve_space = reserves[d]->get();
-    infer.push_back(problems[d].Forward(&run.inference[d]));
+    infer.push_back(p.Forward(&run.inference[d]));
     infer[d].workspace = inference.get();
-    back.push_back(problems[d].Backward(&run.training[d]));
+    back.push_back(p.Backward(&run.training[d]));
     back[d].workspace = backward.get(), back[d].dgates = reserves[d]->get();
+    mirror.Translate(&train[d]), mirror.Translate(&infer[d]), mirror.Translate(&back[d]);
   }
   const auto attempt = [&](const Error& error) {
     if (run.error.empty()) run.error = error;
@@ -125,11 +151,15 @@ LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, Cal
   for (int d = 0; d < count; ++d) {
     InputGradientArgs<T> input = problems[d].InputGradient(&run.training[d]);
     input.dgates = reserves[d]->get();
-    attempt(L::InputGradient(input, options, nullptr));
     const Poisoned workspace(L::WeightGradientWorkspace(problems[d].shape));
     WeightGradientArgs<T> weights = problems[d].WeightGradient(&run.training[d]);
     weights.dgates = reserves[d]->get(), weights.workspace = workspace.get();
+    mirror.Translate(&input), mirror.Translate(&weights);
+    attempt(L::InputGradient(input, options, nullptr));
     attempt(L::WeightGradient(weights, options, nullptr));
+    for (Results<T>* results : {&run.training[d], &run.inference[d]}) {
+      for (const Array<T>* array : results->All()) mirror.Fetch(const_cast<Array<T>*>(array));
+    }
   }
   return run;
 }
@@ -158,6 +188,7 @@ void CheckLayer(const Case& c) {
   static const char* const kNames[] = {"outputs", "final h",           "final c",
                                        "dx",      "dinitial h",        "dinitial c",
                                        "dkernel", "drecurrent_kernel", "dbias"};
+  if (*NoDevice() != 0) GTEST_SKIP() << NoDevice();
   std::vector<Problem<T>> problems;
   std::vector<Results<double>> want;
   for (int d = 0; d < (c.both ? 2 : 1); ++d) {
@@ -167,11 +198,11 @@ void CheckLayer(const Case& c) {
   }
   CallOptions options;
   options.exact = c.exact;
-  options.blas.gemm = RunPlainGemm;
+  options.blas = TestBlas();
   const double tolerance = Tolerance<T>(c.exact);
   std::vector<std::string> first;
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
-    emulator::seed = seed;
+    UseSchedule(seed);
     const LayerRun<T> run = RunLayer<Cell, T>(c, problems, options);
     ASSERT_EQ(run.error, "") << "seed " << seed;
     std::vector<std::string> bits;

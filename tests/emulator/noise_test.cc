@@ -20,7 +20,7 @@ struct Rates {
 
 CallOptions OptionsOf(const Rates& rates) {
   CallOptions options;
-  options.blas.gemm = RunPlainGemm;
+  options.blas = TestBlas();
   Noise& n = options.noise;
   n.key[0] = 17, n.key[1] = 4, n.counter = 9, n.training = rates.training;
   const auto below = [](double rate) {

@@ -1,13 +1,8 @@
 // What the sanitizers and the mutation gate run: every policy, but each kernel for one cell and
-// type only, since it has to be compiled anew for each of them.
-#include "cuda/layer.cuh"
+// type only, since they have to be compiled anew for each of them.
 #include "tests/emulator/cases.h"
 
 namespace tfrnn::cuda {
-
-template struct Layer<Lstm, BFloat16>;
-template struct Layer<Gru, float>;
-template struct Layer<GruResetBefore, double>;
 
 TEST_P(PersistentTest, Lstm) { CheckLayer<Lstm, BFloat16>(GetParam()); }
 TEST_P(PersistentTest, Gru) { CheckLayer<Gru, float>(GetParam()); }

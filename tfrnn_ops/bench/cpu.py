@@ -156,7 +156,7 @@ def execute(args: argparse.Namespace, command: str) -> int:
         if not path.parent.is_dir():
             raise UserError(f"{path}: found no folder {path.parent} to write it to")
     if args.file:
-        report.read(args.file)
+        report.read(args.file, options=bool(args.option))
     if args.read:
         result, complete = Run.read_json(args.read), True
     else:

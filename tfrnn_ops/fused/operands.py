@@ -55,7 +55,8 @@ class Operands:
 
     def has(self, name: str) -> bool:
         """Whether an optional operand is there."""
-        return getattr(self, name).shape.as_list() != [0]
+        shape = getattr(self, name).shape
+        return shape.rank is None or shape.as_list() != [0]
 
     def index(self, name: str) -> int:
         """The place of an operand after the states in the flat list."""

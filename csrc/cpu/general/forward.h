@@ -174,6 +174,10 @@ class GeneralForwardWorker {
     if (space_.dropped_h != nullptr) {
       row.dropped_h = space_.dropped_h + b * columns_ * (Cell::kGates + 1);
       row.factors = space_.factors + b * columns_;
+      // A cell without recurrent products reads whole vectors of it.
+      for (Index u = width_; u < columns_; ++u) {
+        row.dropped_h[u] = row.dropped_h[columns_ * Cell::kGates + u] = A(0);
+      }
     }
   }
 
