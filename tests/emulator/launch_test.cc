@@ -57,7 +57,7 @@ TEST_F(LaunchTest, RefusesPlansThatDoNotFitTheDevice) {
   emulated_device = {90, 2, 227 << 10};
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(Policy::kGrid, 3, 1, 8, 2))),
               "blocks is 3; expected one for each of 2 multiprocessors");
-  emulated_device = {90, 132, 20 << 10};
+  emulated_device = {90, 132, 16 << 10};
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(Policy::kGrid, 3, 1, 8, 2))),
               "shared memory of a block is");
   emulated_device = {89, 132, 99 << 10};
