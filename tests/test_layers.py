@@ -99,9 +99,15 @@ def test_the_same_initial_weights_from_the_same_seed(case):
 
 @every_cell
 @pytest.mark.parametrize("name", sorted(["relu", "linear", "hard_sigmoid", "softsign", "gelu"]))
-def test_activations_equal_keras_and_warn(case, name):
+def test_activations_equal_keras(case, name):
     theirs, ours = layer_pair(case, UNITS, [None, None, FEATURES], activation=name)
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match=f"tanh only, not {name}"):
+    compare(theirs, ours, inputs())
+
+
+@every_cell
+def test_an_activation_of_ones_own_equals_keras_and_warns(case):
+    theirs, ours = layer_pair(case, UNITS, [None, None, FEATURES], activation=tf.sin)
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="activation: sin, which the fused op"):
         compare(theirs, ours, inputs())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -109,9 +115,14 @@ def test_activations_equal_keras_and_warn(case, name):
 
 
 @pytest.mark.parametrize("name", ["hard_sigmoid", "relu"])
-def test_recurrent_activations_equal_keras_and_warn(name):
+def test_recurrent_activations_equal_keras(name):
     theirs, ours = layer_pair(LSTM, UNITS, [None, None, FEATURES], recurrent_activation=name)
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match=f"sigmoid only, not {name}"):
+    compare(theirs, ours, inputs())
+
+
+def test_a_recurrent_activation_of_ones_own_equals_keras_and_warns():
+    theirs, ours = layer_pair(LSTM, UNITS, [None, None, FEATURES], recurrent_activation=tf.sin)
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="recurrent_activation: sin, which"):
         compare(theirs, ours, inputs())
 
 
@@ -139,8 +150,9 @@ def test_a_layer_that_can_be_fused_keeps_its_model_out_of_xla(case):
     assert not case.layer(UNITS).supports_jit
     assert not case.layer(UNITS, recurrent_dropout=0.5).supports_jit
     assert not case.cell(UNITS).supports_jit
-    assert case.layer(UNITS, activation="relu").supports_jit
-    assert case.cell(UNITS, activation="relu").supports_jit
+    assert not case.layer(UNITS, activation="relu").supports_jit
+    assert case.layer(UNITS, activation=tf.sin).supports_jit
+    assert case.cell(UNITS, activation=tf.sin).supports_jit
 
 
 @every_cell

@@ -14,6 +14,9 @@ TOLERANCE = {
 
 # Central differences in float64 with a step of 1e-4 against the gradient.
 TOLERANCE["numerical gradient"] = 1e-6
+# The gelu of TensorFlow holds its constant in float32 in float64 too, the fused op does not; the
+# steps of a recurrence amplify the 1e-8 of one.
+TOLERANCE["gelu"] = 1e-6
 # float32 after some steps of training, which amplify the roundings of each.
 TOLERANCE["training"] = 1e-4
 
@@ -40,6 +43,30 @@ def assert_close(got, want, kind=None, what=""):
         error, scale = np.abs(got - want).max(), np.abs(want).max()
         message = f"{what}: error {error:.3g} at scale {scale:.3g}, tolerance {tolerance:.3g}"
         assert error <= tolerance * scale, message
+
+
+def assert_no_worse(got, rough, want, kind, what=""):
+    """Compares a tensor, or a sequence of them, where a dtype may not be able to do better.
+
+    Args:
+        got: tensors or arrays.
+        rough: the same by other means in the dtype of `got`.
+        want: the same in float64.
+        kind: which tolerance to use unless a quarter of the error is still less than `rough`'s: two
+            ways to round differ by luck.
+        what: put into the message.
+    """
+    if isinstance(got, (list, tuple)):
+        for i, each in enumerate(zip(got, rough, want, strict=True)):
+            assert_no_worse(*each, kind, f"{what}[{i}]")
+        return
+    got, rough, want = (np.asarray(a).astype(np.float64) for a in (got, rough, want))
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
+    if got.size:
+        error, scale = np.abs(got - want).max(), np.abs(want).max()
+        allowed = max(TOLERANCE[kind] * scale, 4 * np.abs(rough - want).max())
+        message = f"{what}: error {error:.3g} at scale {scale:.3g}, allowed {allowed:.3g}"
+        assert error <= allowed, message
 
 
 def assert_same_bits(got, want):
