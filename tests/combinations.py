@@ -152,6 +152,36 @@ class Combination:
             for name, array in self.tensors.items()
         }
 
+    def spread(self, count=12):
+        """How far roundings of the row's dtype move values and gradients, at most.
+
+        Returns:
+            The largest changes of each, where every number of the tensors is changed at random by
+            up to one rounding, so many times.
+        """
+        epsilon = {"bfloat16": 2.0**-8, "float16": 2.0**-11}[self.row["dtype"]]
+        exact, rng = self.tensors, np.random.default_rng(self.seed + 2)
+        want, dwant = self.values_and_gradients("float64", reference=True)
+        moved = [np.zeros_like(w) for w in want]
+        dmoved = {name: np.zeros_like(d) for name, d in dwant.items()}
+        stored = {name: tensor.numpy() for name, tensor in self.variables("float64").items()}
+        dtype = self.row["dtype"]
+        try:
+            self.row = {**self.row, "dtype": "float64"}
+            for _ in range(count):
+                self.tensors = {
+                    name: array * (1 + epsilon * rng.uniform(-1, 1, array.shape))
+                    for name, array in stored.items()
+                }
+                got, dgot = self.values_and_gradients("float64", reference=True)
+                moved = [
+                    np.maximum(m, abs(g - w)) for m, g, w in zip(moved, got, want, strict=True)
+                ]
+                dmoved = {n: np.maximum(m, abs(dgot[n] - dwant[n])) for n, m in dmoved.items()}
+        finally:
+            self.tensors, self.row = exact, {**self.row, "dtype": dtype}
+        return moved, dmoved
+
     def __call__(self, variables, *, reference):
         """The results as a flat list.
 

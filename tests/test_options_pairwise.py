@@ -10,6 +10,7 @@ from tolerance import assert_close, assert_no_worse
 # What leaves nothing to compute: beside it no other option is tested.
 NOTHING = ({"batch": 0}, {"time": 0}, {"mask": "all masked"})
 
+FLOOR = 0.5  # of a tensor's scale: normalisation of few units cancels sums of order one
 COVERING = {name: covering_set(factors(name), prefer={"dtype": "float64"}) for name in KINDS}
 EMPTY = {
     name: [row for fixed in NOTHING for row in each_value_with(fixed, factors(name))]
@@ -32,8 +33,8 @@ def combinations(rows_of):
 def check(combination):
     """Compares values and all gradients with the reference in float64, on the same numbers.
 
-    Where rounding makes the difference, as at a kink of an activation or of a clip, the fused op
-    may be as far off as the reference is in the same dtype.
+    Where rounding to 16 bits makes the difference, as at a kink of an activation or of a clip, the
+    fused op may be as far off as roundings of the tensors move the reference.
     """
     dtype = combination.row["dtype"]
     got, dgot = combination.values_and_gradients(dtype, reference=False)
@@ -43,16 +44,16 @@ def check(combination):
     if dtype == "float64" and "gelu" in [combination.row[n] for n in combination.kind.activations]:
         kind = "gelu"
     try:
-        assert_close(got, want, kind, "result")
+        assert_close(got, want, kind, "result", FLOOR)
         for name, gradient in dgot.items():
-            assert_close(gradient, dwant[name], kind, f"gradient of {name}")
+            assert_close(gradient, dwant[name], kind, f"gradient of {name}", FLOOR)
     except AssertionError:
-        if dtype == "float64":
+        if dtype in ("float32", "float64"):
             raise
-        rough, drough = combination.values_and_gradients(dtype, reference=True)
-        assert_no_worse(got, rough, want, kind, "result")
+        moved, dmoved = combination.spread()
+        assert_no_worse(got, want, moved, "result")
         for name, gradient in dgot.items():
-            assert_no_worse(gradient, drough[name], dwant[name], kind, f"gradient of {name}")
+            assert_no_worse(gradient, dwant[name], dmoved[name], f"gradient of {name}")
 
 
 @combinations(COVERING)
