@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from cells import LSTM, call, every_cell, keras_call, random_mask, random_tensors
+from cells import call, every_cell, keras_call, random_mask, random_tensors
 from gradients import projection, values_and_gradients
 from test_forward import SIZES
 from tolerance import assert_close
@@ -145,30 +145,3 @@ def test_a_tape_can_be_asked_twice(case):
         tape.watch(tensors.all())
         loss = projection(call(case.function, case, tensors))
     assert_close(tape.gradient(loss, tensors.all()), tape.gradient(loss, tensors.all()))
-
-
-@every_cell
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
-def test_a_second_gradient_is_refused(case, in_graph):
-    tensors = random_tensors(case, 2, 3, 2, 3)
-
-    def second(inputs):
-        with tf.GradientTape() as outer, tf.GradientTape() as inner:
-            outer.watch(inputs)
-            inner.watch(inputs)
-            loss = projection(
-                call(case.function, case, tensors.replace([inputs, *tensors.all()[1:]]))
-            )
-            loss = tf.reduce_sum(inner.gradient(loss, inputs) ** 2)
-        return outer.gradient(loss, inputs)
-
-    run = tf.function(second) if in_graph else second
-    with pytest.raises(NotImplementedError, match=r"tfrnn_ops\.reference"):
-        run(tensors.inputs)
-
-
-def test_forward_mode_is_refused():
-    tensors = random_tensors(LSTM, 2, 3, 2, 3)
-    with tf.autodiff.ForwardAccumulator(tensors.inputs, tf.ones_like(tensors.inputs)):  # noqa: SIM117
-        with pytest.raises(NotImplementedError, match=r"tfrnn_ops\.reference"):
-            call(LSTM.function, LSTM, tensors)

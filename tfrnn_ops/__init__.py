@@ -15,6 +15,7 @@ Use the layers in place of their namesakes in `keras.layers`, or convert a whole
 from tfrnn_ops import reference
 from tfrnn_ops.convert import convert
 from tfrnn_ops.explanation import Explanation, explain
+from tfrnn_ops.export import export
 from tfrnn_ops.functional import gru, ind_rnn, lstm, simple_rnn
 from tfrnn_ops.layers import (
     GRU,
@@ -47,6 +48,7 @@ __all__ = [
     "StackedRNN",
     "convert",
     "explain",
+    "export",
     "gru",
     "ind_rnn",
     "lstm",

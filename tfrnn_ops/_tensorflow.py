@@ -5,6 +5,8 @@ Each function falls back to the safe answer where a TensorFlow version lacks the
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -34,3 +36,18 @@ def devices_with_kernel(op: str) -> set[str]:
         return {k.device_type for k in kernels.get_registered_kernels_for_op(op).kernel}
     except (ImportError, AttributeError):
         return {"CPU"}
+
+
+def ops_of_saved_model(folder: Any) -> set[str]:
+    """The types of the ops in a SavedModel; none if it is no such folder, or nobody can tell."""
+    try:
+        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+        with tf.io.gfile.GFile(f"{folder}/saved_model.pb", "rb") as file:
+            saved = SavedModel.FromString(file.read())
+    except (ImportError, tf.errors.OpError):
+        return set()
+    graphs = [meta.graph_def for meta in saved.meta_graphs]
+    functions = [function for graph in graphs for function in graph.library.function]
+    nodes = [node for graph in graphs for node in graph.node]
+    return {n.op for n in [*nodes, *(n for function in functions for n in function.node_def)]}

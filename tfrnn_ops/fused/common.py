@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops._library import ops
-from tfrnn_ops.fused.operands import Operands
+from tfrnn_ops.fused.operands import Operands, unused_gradients
 from tfrnn_ops.fused.replay import second_gradient
 
 # Options of the functions that the op takes as one text, see csrc/ops/checks.h.
@@ -165,7 +165,7 @@ class FusedOp:
         if operands.has("layer_norm"):
             gradient.layer_norm = dlayer_norm
 
-        unused = _unused_gradients(op)
+        unused = unused_gradients(op)
         if 0 not in unused:
             gradient.x = self.function("GradInput")(*given, dgates, **attributes)
         weights = ("kernel", "recurrent_kernel", "bias", "projection")
@@ -183,11 +183,3 @@ def _offsets(dlayer_norm: Any, bias: Any) -> Any:
     """The gradient of a bias that is added to normalised sums: that of their offsets."""
     size = tf.size(bias)
     return tf.reshape(dlayer_norm[1, :size], tf.shape(bias))
-
-
-def _unused_gradients(op: Any) -> set[int]:
-    """The inputs whose gradient eager mode does not need; a graph prunes on its own."""
-    try:
-        return set(op.skip_input_indices or ())
-    except AttributeError:  # a graph's operation
-        return set()
