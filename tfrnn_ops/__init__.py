@@ -19,6 +19,7 @@ if importlib.util.find_spec("tensorflow") is not None:
     from tfrnn_ops import reference
     from tfrnn_ops.convert import convert
     from tfrnn_ops.explanation import Explanation, explain
+    from tfrnn_ops.export import export
     from tfrnn_ops.functional import gru, ind_rnn, lstm, simple_rnn
     from tfrnn_ops.layers import (
         GRU,
@@ -51,6 +52,7 @@ __all__ = [
     "StackedRNN",
     "convert",
     "explain",
+    "export",
     "gru",
     "ind_rnn",
     "lstm",

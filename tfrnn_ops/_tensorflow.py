@@ -47,3 +47,18 @@ def has_tangents(tensors: Iterable[Any]) -> bool:
         return bool(forwardprop_util.pack_tangents(list(tensors)).tangents)
     except (ImportError, AttributeError):
         return False
+
+
+def ops_of_saved_model(folder: Any) -> set[str]:
+    """The types of the ops in a SavedModel; none if it is no such folder, or nobody can tell."""
+    try:
+        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+        with tf.io.gfile.GFile(f"{folder}/saved_model.pb", "rb") as file:
+            saved = SavedModel.FromString(file.read())
+    except (ImportError, tf.errors.OpError):
+        return set()
+    graphs = [meta.graph_def for meta in saved.meta_graphs]
+    functions = [function for graph in graphs for function in graph.library.function]
+    nodes = [node for graph in graphs for node in graph.node]
+    return {n.op for n in [*nodes, *(n for function in functions for n in function.node_def)]}

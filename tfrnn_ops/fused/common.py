@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops._library import ops
-from tfrnn_ops.fused.operands import Operands
+from tfrnn_ops.fused.operands import Operands, unused_gradients
 from tfrnn_ops.fused.replay import second_gradient
 
 # Options of the functions that the op takes as one text, see csrc/ops/checks.h.
@@ -178,7 +178,7 @@ class FusedOp:
         """The gradients of the operands that are wanted, by their names."""
         *found, dgates = self.function("Grad")(*given, reserve_space, **attributes)
         gradients = dict(zip(("initial_state", "vectors", "layer_norm"), found, strict=True))
-        unused = _unused_gradients(op)
+        unused = unused_gradients(op)
         if 0 not in unused:
             gradients["x"] = self.function("GradInput")(*given, dgates, **attributes)
         if not unused.issuperset(operands.index(name) for name in _WEIGHTS):
@@ -191,7 +191,7 @@ class FusedOp:
     ) -> dict[str, Any]:
         """All gradients of a call that kept only some states: segments cannot be pruned."""
         names = ("initial_state", "vectors", "layer_norm", "x", *_WEIGHTS)
-        skips = 0 in _unused_gradients(op)
+        skips = 0 in unused_gradients(op)
         results = self.function("GradRecompute")(
             *given, reserve_space, skip_input=skips, **attributes
         )
@@ -205,11 +205,3 @@ def _offsets(dlayer_norm: Any, bias: Any) -> Any:
     """The gradient of a bias that is added to normalised sums: that of their offsets."""
     size = tf.size(bias)
     return tf.reshape(dlayer_norm[1, :size], tf.shape(bias))
-
-
-def _unused_gradients(op: Any) -> set[int]:
-    """The inputs whose gradient eager mode does not need; a graph prunes on its own."""
-    try:
-        return set(op.skip_input_indices or ())
-    except AttributeError:  # a graph's operation
-        return set()

@@ -54,11 +54,19 @@ class Operands:
         return Operands.split([value] * len(self.flat()))[0]
 
     def has(self, name: str) -> bool:
-        """Whether an optional operand is there."""
+        """Whether an optional operand is there. One of a rank unknown to the graph is."""
         shape = getattr(self, name).shape
-        return shape.rank is None or shape.as_list() != [0]
+        return shape.rank != 1 or shape[0] != 0
 
     def index(self, name: str) -> int:
         """The place of an operand after the states in the flat list."""
         names = [field.name for field in dataclasses.fields(self)]
         return names.index(name) - 1 + len(self.initial_state)
+
+
+def unused_gradients(op: Any) -> set[int]:
+    """The inputs whose gradient a tape does not need; without a tape a graph prunes on its own."""
+    try:
+        return set(op.skip_input_indices or ())
+    except AttributeError:  # a graph's operation
+        return set()

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from tfrnn_ops.fused.operands import Operands
+from tfrnn_ops.fused.operands import Operands, unused_gradients
 
 if TYPE_CHECKING:
     from tfrnn_ops.fused.common import FusedOp
 
-_WEIGHTS = ("kernel", "recurrent_kernel", "bias", "projection")
-_DIFFERENTIABLE = ("x", *_WEIGHTS, "vectors", "layer_norm")
+_MATRICES = ("kernel", "recurrent_kernel", "bias", "projection")
+_WEIGHTS = (*_MATRICES, "vectors", "layer_norm")
 
 
 def second_gradient(fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any]) -> list[Any]:
@@ -33,50 +33,54 @@ def second_gradient(fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any
         upstream: the gradients of its results.
     """
     states = op.get_attr("states")
-    operands, others = Operands.split(op.inputs, states)
-    doutputs = others[: states + 2]  # of the outputs, the states and the cell states
-    present = [name for name in _DIFFERENTIABLE if operands.has(name)]
-    values = [getattr(operands, name) for name in present]
+    # Copies, as one tensor may have been given twice: for both states, or for two weights.
+    inputs = [tf.identity(tensor) for tensor in op.inputs[:-2]]  # not the saved outputs and dgates
+    operands, doutputs = Operands.split(inputs, states)
+    # A tape tells what it does not need, which saves most of the work: forward mode needs only
+    # the derivative by doutputs, in which the product is linear.
+    present = [operands.index(name) for name in _WEIGHTS if operands.has(name)]
+    after = range(len(inputs) - len(doutputs), len(inputs))
+    unused = unused_gradients(op)
+    places = [i for i in (*range(1 + states), *present, *after) if i not in unused]
+    sources = [inputs[i] for i in places]
+    targets, weights = _results_of(suffix, op, operands, upstream)
     with tf.GradientTape() as outer:
-        outer.watch([values, operands.initial_state, doutputs])
+        outer.watch(sources)
         with tf.GradientTape() as inner:
-            inner.watch([values, operands.initial_state])
+            inner.watch(targets)
             results = _replay(fused, op, operands)
-        of_states, names = _results_of(suffix)
-        targets = [getattr(operands, name) for name in names if name in present]
-        upstream_of_names = upstream[states:] if of_states else upstream
-        weights = [d for name, d in zip(names, upstream_of_names, strict=False) if name in present]
-        if of_states:
-            targets = [*operands.initial_state, *targets]
-            weights = [*upstream[:states], *weights]
-        if operands.has("layer_norm") and operands.has("bias"):  # that of the offsets
-            kept = [i for i, target in enumerate(targets) if target is not operands.bias]
-            targets, weights = [targets[i] for i in kept], [weights[i] for i in kept]
         first = inner.gradient(
             results,
             targets,
             output_gradients=doutputs[: len(results)],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
-    gradient = operands.like(None)
-    found = outer.gradient(
-        first, [values, operands.initial_state, doutputs], output_gradients=weights
-    )
-    for name, value in zip(present, found[0], strict=True):
-        setattr(gradient, name, value)
-    gradient.initial_state = found[1]
-    return [*gradient.flat(), *found[2], None, None]
+    gradients: list[Any] = [None] * len(op.inputs)
+    found = outer.gradient(first, sources, output_gradients=weights)
+    for place, value in zip(places, found, strict=True):
+        gradients[place] = value
+    return gradients
 
 
-def _results_of(suffix: str) -> tuple[bool, tuple[str, ...]]:
-    """Whether an op gives gradients of the initial states, and of which operands."""
-    if suffix == "Grad":
-        return True, ("vectors", "layer_norm")
-    if suffix == "GradInput":
-        return False, ("x",)
+def _results_of(
+    suffix: str, op: Any, operands: Operands, upstream: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """The operands whose gradients an op of the gradient computes, and the gradients of those."""
+    names: tuple[str, ...] = ("x",) if suffix == "GradInput" else _MATRICES
+    targets: list[Any] = []
+    if suffix in ("Grad", "GradRecompute"):
+        targets = list(operands.initial_state)
+        names = ("vectors", "layer_norm")
     if suffix == "GradRecompute":
-        return True, ("vectors", "layer_norm", "x", *_WEIGHTS)
-    return False, _WEIGHTS
+        names += ("x", *_MATRICES)
+    weights = list(upstream[: len(targets)])
+    for name, weight in zip(names, upstream[len(targets) :], strict=False):
+        of_offsets = name == "bias" and operands.has("layer_norm")  # its gradient is that of these
+        skipped = name == "x" and suffix == "GradRecompute" and op.get_attr("skip_input")
+        if operands.has(name) and not of_offsets and not skipped:
+            targets.append(getattr(operands, name))
+            weights.append(weight)
+    return targets, weights
 
 
 def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:

@@ -17,7 +17,13 @@ def activation_function(activation: Any) -> Callable[[Any], Any]:
     """
     if activation == "crelu" or activation is tf.nn.crelu:
         raise ValueError("activation: found crelu; expected one that keeps the width")
-    return keras.activations.get(activation)
+    function = keras.activations.get(activation)
+    return _softsign if function in (keras.activations.softsign, tf.nn.softsign) else function
+
+
+def _softsign(values: Any) -> Any:
+    """TensorFlow's own cannot be differentiated twice."""
+    return values / (1 + tf.abs(values))
 
 
 def normalise(values: Any, norm: Any, epsilon: float) -> Any:
