@@ -55,6 +55,11 @@ class SharedOptions:
             raise ValueError(f"layer_norm_epsilon is {epsilon!r}; expected a number above 0")
         if self.recompute is not None:
             check_positive_int("recompute", self.recompute, "a number of steps above 0, or None")
+        if self.layer_norm_carry and not self.layer_norm:
+            raise ValueError(
+                "layer_norm_carry is True, but without layer_norm there is no normalised cell "
+                "state to carry; expected False"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,11 +119,6 @@ class LayerOptions(SharedOptions):
         if self.projection_units is not None:
             check_positive_int(
                 "projection_units", self.projection_units, "a width above 0, or None"
-            )
-        if self.layer_norm_carry and not self.layer_norm:
-            raise ValueError(
-                "layer_norm_carry is True, but without layer_norm there is no normalised cell "
-                "state to carry; expected False"
             )
 
     @classmethod
