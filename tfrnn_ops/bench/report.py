@@ -12,7 +12,7 @@ BEGIN = "<!-- From here to the end mark: written by `python -m tfrnn_ops.bench r
 END = "<!-- end mark -->"
 _PLAIN = Section(BEGIN, END)
 _OPTIONS = Section(
-    "<!-- From here to the end of the options: `python -m tfrnn_ops.bench report --option ...`. -->",
+    "<!-- From here to the end of the options: `bench report --option ...`. -->",
     "<!-- end of the options -->",
 )
 
