@@ -1,5 +1,7 @@
 """The reference path's own options against NumPy: values, and every gradient."""
 
+import dataclasses
+
 import numpy as np
 import numpy_cells
 import numpy_philox
@@ -215,3 +217,17 @@ def test_errors(make, arguments, message):
 def test_errors_of_lstm(arguments, message):
     with pytest.raises(ValueError, match=message):
         problem("lstm").tensors().reference(**arguments)
+
+
+@every_cell
+def test_a_state_of_another_batch_size_found_when_running(make):
+    case, options = build(make)
+    tensors = case.tensors()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float64)] * len(case.states))
+    def run(*states):
+        return dataclasses.replace(tensors, states=list(states)).reference(**options)
+
+    run(*tensors.states)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run(*(s[:1] for s in tensors.states))

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfrnn_ops import _tensorflow
+
 
 def activation_function(activation: Any) -> Callable[[Any], Any]:
     """A Keras activation by its name, a callable as it is, and None as the identity.
@@ -103,13 +105,13 @@ def size(tensor: Any, axis: int) -> Any:
 
 
 def with_shape(tensor: Any, shape: Any) -> Any:
-    """The tensor, of which the graph knows that it has this shape.
-
-    Unlike `tf.ensure_shape` it works in forward mode in a graph, and never checks when running.
+    """The tensor, of which the graph then knows that it has this shape, checked when running.
 
     Raises:
         ValueError: the shape is known to be another.
     """
-    tensor = tf.identity(tensor)
-    tensor.set_shape(shape)
-    return tensor
+    if _tensorflow.has_tangents([tensor]):  # a graph's forward mode cannot pass tf.ensure_shape
+        tensor = tf.identity(tensor)
+        tensor.set_shape(shape)
+        return tensor
+    return tf.ensure_shape(tensor, shape)

@@ -177,9 +177,11 @@ def _scan(
     Raises:
         ValueError: `unroll` with an unknown number of steps.
     """
+    steps = sequences[0].shape[0]
+    if steps == 0:  # which XLA does not compile as a loop
+        return tuple(tf.stack([n])[:0] for n in nothing), carry
     if not unroll:
         return _while_loop(step, sequences, carry, nothing)
-    steps = sequences[0].shape[0]
     if steps is None:
         raise ValueError("unroll needs a static number of steps; found an unknown one")
     outputs = [nothing]

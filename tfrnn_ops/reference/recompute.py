@@ -73,4 +73,5 @@ def _gradients(
         sources = [*arguments, *variables]
         return tf.gradients(results, sources, upstream, unconnected_gradients="zero")
 
-    return in_function(arguments, upstream)
+    # Called as it is, it would be warned of as a function that is traced too often.
+    return in_function.get_concrete_function(arguments, upstream)(arguments, upstream)
