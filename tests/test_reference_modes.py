@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cells import random_mask
-from modes import directional, first_gradients, hessian_times_ones, second_gradients
 from gradients import projection, values_and_gradients
+from modes import directional, first_gradients, hessian_times_ones, second_gradients
 from problems import every_cell, everything
 from tolerance import assert_close, assert_same_bits
 
