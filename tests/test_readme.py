@@ -10,7 +10,8 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 @pytest.mark.filterwarnings("ignore::tfrnn_ops.ReferencePathWarning")
-def test_the_python_examples_run_in_their_order():
+def test_the_python_examples_run_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
     assert len(blocks) >= 2
     names = {}

@@ -28,8 +28,9 @@ class ReferencePathWarning(UserWarning):
 def use_reference() -> Iterator[None]:
     """Sends every call inside the block to the reference path, without a warning.
 
-    For what the fused op cannot do whatever the arguments, such as second-order gradients, and
-    for comparing the two paths. A `tf.function` keeps the path that it was traced with.
+    For comparing the two paths, and for graphs that are to hold TensorFlow's own ops only;
+    `tfrnn_ops.export` makes a SavedModel of these. A `tf.function` keeps the path that it was
+    traced with.
 
     Example:
         >>> with tfrnn_ops.use_reference(), tf.GradientTape() as tape:
