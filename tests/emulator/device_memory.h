@@ -6,7 +6,10 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <type_traits>
 #include <vector>
+
+#include "csrc/core/args.h"
 
 #if defined(TFRNN_NATIVE)
 #include <cuda_runtime_api.h>
@@ -106,17 +109,45 @@ class Mirror {
     if (!array->empty()) copies_.at(array->data())->Read(array->data());
   }
   // Replaces every pointer to an array by one to its copy.
-  template <typename Args>
-  void Translate(Args* args) const {
-    static_assert(sizeof(Args) % sizeof(void*) == 0);
-    void** const words = reinterpret_cast<void**>(args);
-    for (std::size_t i = 0; i < sizeof(Args) / sizeof(void*); ++i) {
-      const auto copy = copies_.find(words[i]);
-      if (copy != copies_.end()) words[i] = copy->second->get();
+  template <typename T>
+  void Translate(ForwardArgs<T>* a) const {
+    Replace(&a->x, &a->kernel, &a->recurrent_kernel, &a->bias, &a->mask, &a->input_dropout,
+            &a->recurrent_dropout, &a->vectors, &a->layer_norm, &a->projection, &a->outputs);
+    for (int s = 0; s < kMaxStates; ++s) {
+      Replace(&a->initial[s], &a->state_outputs[s], &a->final[s]);
     }
+  }
+  template <typename T>
+  void Translate(BackwardArgs<T>* a) const {
+    Replace(&a->recurrent_kernel, &a->bias, &a->mask, &a->recurrent_dropout, &a->vectors,
+            &a->layer_norm, &a->projection, &a->outputs, &a->doutputs, &a->dvectors,
+            &a->dlayer_norm);
+    for (int s = 0; s < kMaxStates; ++s) {
+      Replace(&a->initial[s], &a->dstate_outputs[s], &a->dfinal[s], &a->dinitial[s]);
+    }
+  }
+  template <typename T>
+  void Translate(InputGradientArgs<T>* a) const {
+    Replace(&a->kernel, &a->mask, &a->input_dropout, &a->dx);
+  }
+  template <typename T>
+  void Translate(WeightGradientArgs<T>* a) const {
+    Replace(&a->x, &a->initial_h, &a->mask, &a->input_dropout, &a->recurrent_dropout, &a->outputs,
+            &a->dkernel, &a->drecurrent_kernel, &a->dbias, &a->dprojection);
   }
 
  private:
+  template <typename... Arrays>
+  void Replace(Arrays**... arrays) const {
+    const auto one = [this](auto** array) {
+      const auto copy = copies_.find(*array);
+      if (copy != copies_.end()) {
+        *array = static_cast<std::remove_reference_t<decltype(*array)>>(copy->second->get());
+      }
+    };
+    (one(arrays), ...);
+  }
+
   std::map<const void*, std::unique_ptr<DeviceBytes>> copies_;
 };
 
