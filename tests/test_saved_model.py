@@ -109,9 +109,13 @@ def test_the_library_alone_serves_the_fused_ops(saved):
     run_without_the_package(saved[0], str(LIBRARY))
 
 
+def ops_of(concrete):
+    graph = concrete.graph.as_graph_def()
+    return {n.op for n in [*graph.node, *(n for f in graph.library.function for n in f.node_def)]}
+
+
 def ops_in(loaded):
-    graph = loaded.signatures["serve"].graph.as_graph_def()
-    return {n.op for f in graph.library.function for n in f.node_def}
+    return ops_of(loaded.signatures["serve"])
 
 
 @pytest.mark.parametrize("name", ["fused", "composite"])
@@ -213,36 +217,101 @@ class Subclassed(keras.Model):
     def call(self, inputs):
         return self.run(inputs)
 
+    def functions(self):
+        return [self.run]
 
-def subclassed():
-    model = Subclassed()
+
+class Inner(tf.Module):
+    """A layer in a `tf.function` without a signature, with control flow that AutoGraph reads."""
+
+    def __init__(self, rnn):
+        super().__init__()
+        self.rnn = rnn
+
+    @tf.function
+    def __call__(self, inputs):
+        if tf.shape(inputs)[1] > 0:
+            outputs = self.rnn(inputs)
+        else:
+            outputs = tf.zeros([tf.shape(inputs)[0], 4])
+        return outputs
+
+
+class Nested(Subclassed):
+    """A function that calls a module's function, which calls the layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Inner(self.rnn)
+
+    @tf.function
+    def run(self, inputs):
+        return self.inner(inputs) + 0.0
+
+    def functions(self):
+        return [self.run, self.inner.__call__]
+
+
+def subclassed(model_class):
+    model = model_class()
     model.rnn.build([None, None, 3])
     model.build([None, None, 3])
     return model
 
 
-@pytest.mark.filterwarnings("ignore:.*does not have a `build.*:UserWarning")
-def test_a_function_of_the_models_own(tmp_path):
-    """What it has traced stays fused, and does not get into the composite."""
-    model = subclassed()
-    want = model(INPUTS)
-    tfrnn_ops.export(model, tmp_path, composite=True, verbose=False)
-    loaded = tf.saved_model.load(str(tmp_path))
-    assert not [op for op in ops_in(loaded) if op.startswith("Tfrnn")]
-    assert_close(loaded.serve(INPUTS), want)
-    operations = model.run.get_concrete_function().graph.get_operations()
-    assert "TfrnnGru" in {operation.type for operation in operations}
-    assert_same_bits([model(INPUTS)], [want])
+OWN_FUNCTIONS = pytest.mark.parametrize("model_class", [Subclassed, Nested])
 
 
+@OWN_FUNCTIONS
+@pytest.mark.parametrize("traced_before", [False, True])
 @pytest.mark.filterwarnings("ignore:.*does not have a `build.*:UserWarning")
-def test_a_function_that_was_saved_fused_is_found_out(tmp_path):
-    model = subclassed()
-    tfrnn_ops.export(model, tmp_path / "fused", verbose=False)
-    with pytest.raises(
-        ValueError, match=r"holds TfrnnGru: the model calls a tf\.function that was"
-    ):
-        tfrnn_ops.export(model, tmp_path / "composite", composite=True, verbose=False)
+def test_a_function_of_the_models_own(tmp_path, model_class, traced_before):
+    """Nothing that it has traced before, and nothing it traces for an export, is used elsewhere."""
+    model = subclassed(model_class)
+    other = subclassed(model_class)
+    other.set_weights(model.get_weights())
+    want = other(INPUTS)
+    if traced_before:
+        model(INPUTS)
+    for again in range(2):
+        tfrnn_ops.export(model, tmp_path / f"composite{again}", composite=True, verbose=False)
+        assert_same_bits([model(INPUTS)], [want])
+        tfrnn_ops.export(model, tmp_path / f"fused{again}", verbose=False)
+        for kind in ("composite", "fused"):
+            loaded = tf.saved_model.load(str(tmp_path / f"{kind}{again}"))
+            found = {op for op in ops_in(loaded) if op.startswith("Tfrnn")}
+            assert found == (set() if kind == "composite" else {"TfrnnGru"})
+            assert_close(loaded.serve(INPUTS), want)
+    with tf.GradientTape() as tape:
+        outputs = model(tf.constant(INPUTS))
+    assert_same_bits([outputs], [want])
+    assert all(g is not None for g in tape.gradient(outputs, model.trainable_variables))
+    for function in model.functions():
+        concrete = function.get_concrete_function(tf.TensorSpec([2, 5, 3]))
+        assert "TfrnnGru" in ops_of(concrete)
+
+
+def test_a_function_has_a_trace_for_each_path():
+    """Also in eager mode, whichever is called first, and in a model's own `predict`."""
+    layer = tfrnn_ops.GRU(32)
+    inner = tf.function(lambda x: layer(x))
+    outer = tf.function(lambda x: inner(x) + 0.0)
+    inputs = tf.constant(INPUTS)
+    want = layer(inputs)
+    for function in (inner, outer):
+        with tfrnn_ops.use_reference():
+            reference = function(inputs)
+            assert "TfrnnGru" not in ops_of(function.get_concrete_function(inputs))
+        assert_same_bits([function(inputs)], [want])
+        assert "TfrnnGru" in ops_of(function.get_concrete_function(inputs))
+        assert not np.array_equal(reference, want)  # so the bits tell the paths apart
+        with tfrnn_ops.use_reference():
+            assert_same_bits([function(inputs)], [reference])
+        assert function.experimental_get_tracing_count() <= 3  # the first may be traced twice
+    model = keras.Sequential([keras.Input([None, 3]), layer])
+    with tfrnn_ops.use_reference():
+        assert_same_bits([model.predict(INPUTS, verbose=0)], [reference])
+    assert_same_bits([model.predict(INPUTS, verbose=0)], [want])
 
 
 def test_fused_ops_in_a_saved_model_are_found_out(saved, tmp_path):

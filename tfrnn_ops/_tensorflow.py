@@ -5,7 +5,8 @@ Each function falls back to the safe answer where a TensorFlow version lacks the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -27,6 +28,27 @@ def is_in_xla() -> bool:
         return tf.__internal__.get_enclosing_xla_context() is not None
     except AttributeError:
         return False
+
+
+def key_traces(key: Callable[[], Any]) -> None:
+    """Lets a `tf.function` have a trace for each value of `key()`, which tells where it is called.
+
+    Otherwise a trace made in one place, such as inside `tfrnn_ops.use_reference`, serves all. Where
+    `key()` is None, traces are found as ever.
+    """
+    try:
+        from tensorflow.python.eager.polymorphic_function import function_context
+
+        original = function_context.make_function_context
+    except (ImportError, AttributeError):
+        return
+
+    @functools.wraps(original)
+    def make_function_context(*args: Any, **kwargs: Any) -> Any:
+        found, own = original(*args, **kwargs), key()
+        return found if own is None else found._replace(context=(found.context, own))
+
+    function_context.make_function_context = make_function_context
 
 
 def devices_with_kernel(op: str) -> set[str]:

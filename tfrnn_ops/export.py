@@ -32,9 +32,8 @@ def export(
     own operations only, and loads wherever TensorFlow does, but runs slower: every recurrent layer
     is the loop of `tfrnn_ops.reference`. The numbers are the same but for rounding.
 
-    The model itself stays as it is, and on the path that it is on. A `tf.function` of its own that
-    it calls keeps the path of its first trace, though: let it run once before a composite export.
-    And such a model can be exported in one of the two ways only, as saving has a trace of its own.
+    The model itself stays as it is, and on the path that it is on; so does a `tf.function` that it
+    calls, whatever was traced first.
 
     Args:
         model: a model or layer that has been built.
@@ -48,8 +47,8 @@ def export(
     Raises:
         TypeError: `model` is no Keras model or layer.
         ValueError: the model is not built, or was built in a way that does not tell its inputs; or
-            with `composite`, it calls a function that was saved with fused ops before. Then what
-            was written needs them.
+            with `composite`, it holds fused ops all the same, such as those of a SavedModel that it
+            has loaded. Then what was written needs them.
 
     Example:
         >>> tfrnn_ops.export(model, "folder", composite=True)
@@ -92,6 +91,6 @@ def _check_composite(filepath: Any) -> None:
     if found:
         raise ValueError(
             f"composite is True, but what was written to {filepath} holds {', '.join(found)}: the "
-            "model calls a tf.function that was saved with them before. Export a new model that "
-            "has the same weights, or this one in a new process."
+            "model calls a graph that was made with them, such as that of a SavedModel. Export a "
+            "model that has the same weights, but makes its own layers."
         )

@@ -18,6 +18,7 @@ from tfrnn_ops.options import Options
 Path = Literal["fused", "reference"]
 
 _reference_forced = contextvars.ContextVar("tfrnn_ops_reference_forced", default=False)
+_tensorflow.key_traces(lambda: "tfrnn_ops.use_reference" if _reference_forced.get() else None)
 
 
 class ReferencePathWarning(UserWarning):
@@ -29,8 +30,9 @@ def use_reference() -> Iterator[None]:
     """Sends every call inside the block to the reference path, without a warning.
 
     For comparing the two paths, and for graphs that are to hold TensorFlow's own ops only;
-    `tfrnn_ops.export` makes a SavedModel of these. A `tf.function` keeps the path that it was
-    traced with.
+    `tfrnn_ops.export` makes a SavedModel of these. A `tf.function` has a trace for each path: one
+    that has run before is traced again in here, and what is traced in here stays here. Only a
+    `tf.types.experimental.ConcreteFunction` keeps the path that it has.
 
     Example:
         >>> with tfrnn_ops.use_reference(), tf.GradientTape() as tape:
