@@ -71,8 +71,8 @@ void FillBase(const RnnShape& s, const RnnOptions& o, const CallOptions& options
   loop->zero_output_for_mask = o.zero_output_for_mask;
   loop->exact = options.exact;
   loop->input = RowsOf(s, o.go_backwards);
-  loop->output = RowsOf(s, false);
-  loop->output_width = s.units;
+  loop->output = RowsOf(s, o.reverse_outputs);
+  loop->output_width = s.OutputStride();
   loop->noise = options.noise;
 }
 

@@ -6,7 +6,8 @@
 // holds, for every gate, the factors that the input (or the recurrent operand, most often h) is
 // multiplied with before the product with the gate's weights, the same at every step. An absent
 // tensor is a null pointer. Step t of the recurrence reads x and mask at time t, or T-1-t with
-// go_backwards, and writes outputs at time t.
+// go_backwards, and writes outputs at time t, or T-1-t with reverse_outputs. Rows of outputs and
+// doutputs lie output_stride apart: two directions of a layer may put theirs side by side.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ constexpr int kMaxStates = 4;
 
 struct RnnShape {
   std::int64_t time = 0, batch = 0, input = 0, units = 0;
-  std::int64_t projection = 0;  // 0: none
+  std::int64_t projection = 0;     // 0: none
+  std::int64_t output_stride = 0;  // elements from one row of outputs to the next; 0: H
   bool time_major = false;
   // A segment of a longer sequence: its steps are those from `first` on of `total` (0: of time).
   // The tensors marked "rows" are those of the whole sequence, but for a forward call's outputs
@@ -29,11 +31,15 @@ struct RnnShape {
   bool local_outputs = false;
 
   constexpr std::int64_t Hidden() const { return projection > 0 ? projection : units; }
+  constexpr std::int64_t OutputStride() const {
+    return output_stride > 0 ? output_stride : Hidden();
+  }
 };
 
 // The options of one call, common to the forward op and its gradients.
 struct RnnOptions {
   bool go_backwards = false;
+  bool reverse_outputs = false;
   bool zero_output_for_mask = false;  // masked steps put out zeros, not the previous output
 
   // What follows takes the general loops of an engine, together with the tensors `vectors`,

@@ -155,7 +155,7 @@ class BackwardWorker {
   }
 
   void AddOutput(Index t, Index b) {
-    const T* const from = a_.doutputs + at_.Output(t, b) * width_;
+    const T* const from = a_.doutputs + at_.OutputAt(t, b);
     A* const to = Repeated(b);
     for (Index u = units_.begin; u < units_.end; ++u) to[u] += Load(from[u]);
   }
@@ -166,8 +166,8 @@ class BackwardWorker {
     row.saved = saved_ + step * L::kRow;
     row.dsums = dsums_ + step * L::kRow;
     const T* const h =
-        previous < 0 ? a_.initial[0] + b * width_ : a_.outputs + at_.Output(previous, b) * width_;
-    const T* const doutput = a_.doutputs + at_.Output(t, b) * width_;
+        previous < 0 ? a_.initial[0] + b * width_ : a_.outputs + at_.OutputAt(previous, b);
+    const T* const doutput = a_.doutputs + at_.OutputAt(t, b);
     if (Space::Repeats(a_)) {
       AddOutput(t, b);
       row.doutput = Repeated(b);

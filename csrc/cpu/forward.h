@@ -238,11 +238,11 @@ class ForwardWorker {
   // A masked step carries the states and repeats the output, or puts out zeros.
   void Skip(Index t, Index b) {
     const Index units = a_.shape.units;
-    T* const to = a_.outputs + at_.Output(t, b) * units;
+    T* const to = a_.outputs + at_.OutputAt(t, b);
     if (!at_.HasOutputBefore(t) || a_.options.zero_output_for_mask) {
       for (Index u = units_.begin; u < units_.end; ++u) Store(A(0), to + u);
     } else {
-      const T* const from = a_.outputs + at_.Output(t - 1, b) * units;
+      const T* const from = a_.outputs + at_.OutputAt(t - 1, b);
       for (Index u = units_.begin; u < units_.end; ++u) to[u] = from[u];
     }
   }
@@ -256,7 +256,7 @@ class ForwardWorker {
     }
     if constexpr (!kStaged<T>) {
       row.x = x;
-      row.next[0] = a_.outputs + at_.Output(t, b) * a_.shape.units;
+      row.next[0] = a_.outputs + at_.OutputAt(t, b);
     } else if (space_.times_ahead == 0 && space_.dropped == nullptr) {
       A* const to = space_.x + (share_.member * a_.shape.batch + b) * a_.shape.input;
       LoadRow(x, a_.shape.input, to);
@@ -276,7 +276,7 @@ class ForwardWorker {
     A* const h = row->next[0];
     if constexpr (kStaged<T>) {  // what is stored is what the next step reads
       const Index count = units_.end - units_.begin;
-      T* const to = a_.outputs + at_.Output(t, row - rows_) * a_.shape.units + units_.begin;
+      T* const to = a_.outputs + at_.OutputAt(t, row - rows_) + units_.begin;
       StoreRow(h + units_.begin, count, to);
       LoadRow(to, count, h + units_.begin);
       row->next[0] = const_cast<A*>(row->prev[0]);  // one of the two buffers of this row

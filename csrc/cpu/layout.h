@@ -69,9 +69,16 @@ class Rows {
         first_(shape.first),
         output_time_(shape.local_outputs ? shape.time : time_),
         output_first_(shape.local_outputs ? 0 : shape.first),
+        output_stride_(shape.OutputStride()),
         time_major_(shape.time_major),
-        go_backwards_(options.go_backwards) {}
-  constexpr Index Output(Index t, Index b) const { return At(t + output_first_, b, output_time_); }
+        go_backwards_(options.go_backwards),
+        reverse_outputs_(options.reverse_outputs) {}
+  constexpr Index Output(Index t, Index b) const {
+    const Index step = t + output_first_;
+    return At(reverse_outputs_ ? output_time_ - 1 - step : step, b, output_time_);
+  }
+  // The offset of an output's elements.
+  constexpr Index OutputAt(Index t, Index b) const { return Output(t, b) * output_stride_; }
   constexpr Index Input(Index t, Index b) const {
     return At(go_backwards_ ? time_ - 1 - (t + first_) : t + first_, b, time_);
   }
@@ -84,8 +91,8 @@ class Rows {
   constexpr Index At(Index t, Index b, Index time) const {
     return time_major_ ? t * batch_ + b : b * time + t;
   }
-  Index time_, batch_, first_, output_time_, output_first_;
-  bool time_major_, go_backwards_;
+  Index time_, batch_, first_, output_time_, output_first_, output_stride_;
+  bool time_major_, go_backwards_, reverse_outputs_;
 };
 
 }  // namespace tfrnn::cpu::TFRNN_ISA

@@ -128,7 +128,7 @@ class GradientSegment {
         from = a_.x + at_.Input(t, b) * depth_;
       } else {
         const Index last = steps.Previous(t, b);
-        from = last < 0 ? a_.initial_h + b * depth_ : a_.outputs + at_.Output(last, b) * depth_;
+        from = last < 0 ? a_.initial_h + b * depth_ : a_.outputs + at_.OutputAt(last, b);
       }
       if (factors_) {
         DropRow<Gates>(from, {rows.begin, end}, factors_, b, to);

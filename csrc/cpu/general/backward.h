@@ -91,7 +91,7 @@ class GeneralBackwardWorker {
   void Skip(Index t, Index b) const {
     if (o_.zero_output_for_mask) return;
     const Row& row = RowOf(b);
-    AddRow(a_.doutputs + at_.Output(t, b) * width_, width_, row.repeated);
+    AddRow(a_.doutputs + at_.OutputAt(t, b), width_, row.repeated);
     for (int s = 1; s < Cell::kStates; ++s) {
       if (a_.dstate_outputs[s] == nullptr) continue;
       AddRow(a_.dstate_outputs[s] + at_.Output(t, b) * s_.units, s_.units, row.dstate);
@@ -111,7 +111,7 @@ class GeneralBackwardWorker {
     if (previous < 0) {
       row.h = row.initial_h;
     } else {
-      LoadRow(a_.outputs + at_.Output(previous, b) * width_, width_, row.staged_h);
+      LoadRow(a_.outputs + at_.OutputAt(previous, b), width_, row.staged_h);
       row.h = row.staged_h;
     }
     for (int s = 1; s < Cell::kStates; ++s) {
@@ -120,7 +120,7 @@ class GeneralBackwardWorker {
       if (a_.dstate_outputs[s] == nullptr) continue;
       AddRow(a_.dstate_outputs[s] + at_.Output(t, b) * s_.units, s_.units, row.dstate);
     }
-    AddRow(a_.doutputs + at_.Output(t, b) * width_, width_, row.dh);
+    AddRow(a_.doutputs + at_.OutputAt(t, b), width_, row.dh);
     if (Repeats()) {
       for (Index u = 0; u < width_; ++u) row.dh[u] += row.repeated[u], row.repeated[u] = A(0);
     }

@@ -183,8 +183,8 @@ class GeneralForwardWorker {
 
   void Skip(Index t, Index b) {
     const bool zeros = !at_.HasOutputBefore(t) || o_.zero_output_for_mask;
-    T* const to = a_.outputs + at_.Output(t, b) * width_;
-    const T* const from = zeros ? nullptr : a_.outputs + at_.Output(t - 1, b) * width_;
+    T* const to = a_.outputs + at_.OutputAt(t, b);
+    const T* const from = zeros ? nullptr : a_.outputs + at_.OutputAt(t - 1, b);
     for (Index u = 0; u < width_; ++u) {
       if (zeros) {
         Store(A(0), to + u);
@@ -409,7 +409,7 @@ class GeneralForwardWorker {
       ZoneoutRow(o_, Stream::kZoneout, at_.Step(t, b), width_, z_);
       for (Index u = 0; u < width_; ++u) row.new_h[u] += z_[u] * (row.h[u] - row.new_h[u]);
     }
-    T* const to = a_.outputs + at_.Output(t, b) * width_;
+    T* const to = a_.outputs + at_.OutputAt(t, b);
     StoreRow(row.new_h, width_, to);
     LoadRow(to, width_, row.h);
   }
