@@ -10,7 +10,6 @@
 
 namespace tfrnn::cuda {
 
-constexpr int kMaxDirections = 2;
 
 template <typename Loop>
 struct PersistentArgs {

@@ -18,6 +18,7 @@
 namespace tfrnn {
 
 constexpr int kMaxStates = 4;
+constexpr int kMaxDirections = 2;
 
 struct RnnShape {
   std::int64_t time = 0, batch = 0, input = 0, units = 0;

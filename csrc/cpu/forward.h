@@ -237,7 +237,6 @@ class ForwardWorker {
 
   // A masked step carries the states and repeats the output, or puts out zeros.
   void Skip(Index t, Index b) {
-    const Index units = a_.shape.units;
     T* const to = a_.outputs + at_.OutputAt(t, b);
     if (!at_.HasOutputBefore(t) || a_.options.zero_output_for_mask) {
       for (Index u = units_.begin; u < units_.end; ++u) Store(A(0), to + u);

@@ -1,12 +1,16 @@
 // The operands of one call of an op, checked.
 #pragma once
 
+#include <tuple>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "csrc/core/args.h"
 #include "tensorflow/core/framework/tensor.h"
 
 namespace tfrnn {
 
-// Absent tensors are null.
+// Of one direction. Absent tensors are null.
 template <typename T>
 struct Call {
   RnnShape shape;
@@ -19,6 +23,51 @@ struct Call {
   bool cell_states = false;     // the state besides h is put out at every step
   int recompute = 0;            // steps of a segment; 0: all is kept
   tensorflow::Tensor memory;    // of operands that had to be laid out otherwise
+};
+
+// How an opaque tensor is shared by the directions: equal parts that start where engines want it.
+struct Parts {
+  int64_t stride, total;  // bytes
+
+  Parts(int64_t bytes, int count)
+      : stride((bytes + 63) / 64 * 64), total(count == 1 ? bytes : count * stride) {}
+};
+
+// Of all directions.
+template <typename T>
+struct Calls {
+  Call<T> call[kMaxDirections];
+  int count = 1;
+
+  const RnnShape& shape() const { return call[0].shape; }
+  const RnnOptions& options() const { return call[0].options; }
+
+  // Directions run on kernels and memory that suit both.
+  absl::Status CheckAlike() const {
+    for (int d = 1; d < count; ++d) {
+      const Call<T>&a = call[0], &b = call[d];
+      const auto sizes = [](const RnnShape& s) {
+        return std::make_tuple(s.time, s.batch, s.input, s.units, s.projection);
+      };
+      if (sizes(a.shape) != sizes(b.shape)) {
+        return absl::InvalidArgumentError(
+            "x, kernel and projection must have the same shapes in both directions");
+      }
+      const std::tuple<const char*, const void*, const void*> optional[] = {
+          {"bias", a.bias, b.bias},
+          {"input_dropout", a.input_dropout, b.input_dropout},
+          {"recurrent_dropout", a.recurrent_dropout, b.recurrent_dropout},
+          {"vectors", a.vectors, b.vectors},
+          {"layer_norm", a.layer_norm, b.layer_norm},
+      };
+      for (const auto& [name, one, other] : optional) {
+        if ((one == nullptr) == (other == nullptr)) continue;
+        return absl::InvalidArgumentError(
+            absl::StrCat(name, " must be there for both directions, or for none"));
+      }
+    }
+    return absl::OkStatus();
+  }
 };
 
 }  // namespace tfrnn

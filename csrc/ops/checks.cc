@@ -21,6 +21,16 @@ absl::Status CheckClip(const char* name, double clip) {
 
 }  // namespace
 
+absl::Status CheckDirections(int own_states, int states, int directions) {
+  if (directions > kMaxDirections) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("directions must be 1 or ", kMaxDirections, ", found ", directions));
+  }
+  if (states == own_states * directions) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "initial_state must hold ", own_states * directions, " tensors, found ", states));
+}
+
 absl::Status ReadActivation(tensorflow::OpKernelConstruction* c, const char* name,
                             Activation* activation) {
   static constexpr const char* kNames[] = {"tanh",     "sigmoid", "hard_sigmoid", "relu",

@@ -27,6 +27,9 @@ inline absl::Status CheckRank(const char* name, const Tensor& tensor, int rank) 
 // An optional argument is absent when it is a vector of no elements.
 inline bool Absent(const Tensor& tensor) { return tensor.dims() == 1 && tensor.NumElements() == 0; }
 
+// The attributes `states` and `directions` of a cell that has `own_states` in each direction.
+absl::Status CheckDirections(int own_states, int states, int directions);
+
 // An attribute that names an activation.
 absl::Status ReadActivation(tensorflow::OpKernelConstruction* c, const char* name,
                             Activation* activation);

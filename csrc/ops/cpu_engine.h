@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "csrc/cpu/kernels.h"
+#include "csrc/cpu/directions.h"
 #include "csrc/ops/call.h"
 #include "csrc/ops/rnn_cell.h"
 #include "csrc/ops/tf_pool.h"
@@ -47,17 +47,18 @@ class CpuEngine {
     return static_cast<int64_t>(kernels().reserve_bytes(shape, options));
   }
 
-  absl::Status Run(tensorflow::OpKernelContext* ctx, const ForwardArgs<T>& args) const {
-    return Launch(ctx, args, kernels().forward_workspace, kernels().forward);
+  // Each runs a pass of `count` directions.
+  absl::Status Run(tensorflow::OpKernelContext* ctx, ForwardArgs<T>* args, int count) const {
+    return Launch(ctx, args, count, kernels().forward_workspace, kernels().forward);
   }
-  absl::Status Run(tensorflow::OpKernelContext* ctx, const BackwardArgs<T>& args) const {
-    return Launch(ctx, args, kernels().backward_workspace, kernels().backward);
+  absl::Status Run(tensorflow::OpKernelContext* ctx, BackwardArgs<T>* args, int count) const {
+    return Launch(ctx, args, count, kernels().backward_workspace, kernels().backward);
   }
-  absl::Status Run(tensorflow::OpKernelContext* ctx, const InputGradientArgs<T>& args) const {
-    return Launch(ctx, args, kernels().input_gradient_workspace, kernels().input_gradient);
+  absl::Status Run(tensorflow::OpKernelContext* ctx, InputGradientArgs<T>* args, int count) const {
+    return Launch(ctx, args, count, kernels().input_gradient_workspace, kernels().input_gradient);
   }
-  absl::Status Run(tensorflow::OpKernelContext* ctx, const WeightGradientArgs<T>& args) const {
-    return Launch(ctx, args, kernels().weight_gradient_workspace, kernels().weight_gradient);
+  absl::Status Run(tensorflow::OpKernelContext* ctx, WeightGradientArgs<T>* args, int count) const {
+    return Launch(ctx, args, count, kernels().weight_gradient_workspace, kernels().weight_gradient);
   }
 
   absl::Status Clear(tensorflow::OpKernelContext*, void* data, std::size_t bytes) const {
@@ -66,9 +67,9 @@ class CpuEngine {
   }
 
   // TensorFlow's intra-op threads, or none for work too small to share.
-  cpu::Pool PoolFor(tensorflow::OpKernelContext* ctx, const RnnShape& shape) const {
+  cpu::Pool PoolFor(tensorflow::OpKernelContext* ctx, const RnnShape& shape, int count) const {
     constexpr double kWorthSharing = 2e6;  // multiply-adds: less is over before a thread wakes up
-    const double work = static_cast<double>(shape.time) * shape.batch * shape.units *
+    const double work = static_cast<double>(count) * shape.time * shape.batch * shape.units *
                         (shape.input + shape.Hidden()) * cell_.counts.gates;
     const auto* workers = ctx->device()->tensorflow_cpu_worker_threads();
     if (work < kWorthSharing || workers == nullptr || workers->num_threads < 2) return {};
@@ -76,18 +77,18 @@ class CpuEngine {
   }
 
  private:
-  // Sizes the workspace of one engine call, then makes the call.
+  // Sizes the workspaces of the directions, then runs them.
   template <typename Args>
-  absl::Status Launch(tensorflow::OpKernelContext* ctx, Args args,
+  absl::Status Launch(tensorflow::OpKernelContext* ctx, Args* args, int count,
                       std::size_t (*workspace_bytes)(const Args&, const cpu::Pool&),
                       void (*run)(const Args&, const cpu::Pool&)) const {
-    const cpu::Pool pool = PoolFor(ctx, args.shape);
+    const cpu::Pool pool = PoolFor(ctx, args[0].shape, count);
+    const std::size_t stride = cpu::WorkspaceStride(args[0], count, pool, workspace_bytes);
     tensorflow::Tensor workspace;
-    const auto bytes = static_cast<int64_t>(workspace_bytes(args, pool));
-    TF_RETURN_IF_ERROR(
-        ctx->allocate_temp(tensorflow::DT_UINT8, tensorflow::TensorShape({bytes}), &workspace));
-    args.workspace = workspace.flat<uint8_t>().data();
-    run(args, pool);
+    TF_RETURN_IF_ERROR(ctx->allocate_temp(
+        tensorflow::DT_UINT8, tensorflow::TensorShape({static_cast<int64_t>(count * stride)}),
+        &workspace));
+    cpu::RunDirections(args, count, pool, workspace.flat<uint8_t>().data(), stride, run);
     return absl::OkStatus();
   }
 

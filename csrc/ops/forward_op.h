@@ -18,76 +18,94 @@ class ForwardOp : public RnnOp<Engine> {
 
   void Compute(OpKernelContext* ctx) override {
     const int states = this->counts_.states;
-    Call<T> call;
-    OP_REQUIRES_OK(ctx, this->Read(ctx, &call));
-    const RnnShape& shape = call.shape;
+    Calls<T> calls;
+    OP_REQUIRES_OK(ctx, this->Read(ctx, &calls));
+    const int count = calls.count;
+    const RnnShape& shape = calls.shape();
+    ForwardArgs<T> args[kMaxDirections];
+    Tensor* output = nullptr;
+    OP_REQUIRES_OK(ctx, ctx->allocate_output(0, this->OutputsShape(shape), &output));
+    T* const outputs = Base::Data(output);
+    for (int d = 0; d < count; ++d) {
+      args[d] = ArgsOf(calls.call[d]);
+      args[d].outputs = outputs + d * shape.Hidden();
+      for (int s = 0; s < states; ++s) {
+        OP_REQUIRES_OK(
+            ctx, ctx->allocate_output(1 + d * states + s, this->StateShape(shape, s), &output));
+        args[d].final[s] = Base::Data(output);
+      }
+    }
+    const bool returns = this->return_cell_states_;
+    OP_REQUIRES_OK(
+        ctx, ctx->allocate_output(1 + count * states,
+                                  returns ? this->RowsShape(shape, shape.units) : TensorShape({0}),
+                                  &output));
+    if (returns) args[0].state_outputs[1] = Base::Data(output);
+    const Segments<T> segments(shape, states, this->recompute_ > 0 ? this->recompute_ : shape.time);
+    const bool recomputes = keep_reserve_ && this->recompute_ > 0;
+    int64_t bytes = recomputes ? segments.bytes() : 0;
+    if (keep_reserve_ && !recomputes) bytes = this->engine_.ReserveBytes(shape, calls.options());
+    const Parts reserve_of(bytes, count);
+    OP_REQUIRES_OK(
+        ctx, ctx->allocate_output(2 + count * states, TensorShape({reserve_of.total}), &output));
+    uint8_t* const reserve = output->flat<uint8_t>().data();
+    if constexpr (Engine::kHasSegments) {
+      if (recomputes) {
+        OP_REQUIRES_OK(ctx, ForwardSegments(ctx, segments, args, count, reserve));
+        return;
+      }
+    }
+    for (int d = 0; d < count && bytes > 0; ++d) {
+      args[d].reserve_space = reserve + d * reserve_of.stride;
+    }
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args, count));
+  }
+
+ private:
+  static ForwardArgs<T> ArgsOf(const Call<T>& call) {
     ForwardArgs<T> args;
-    args.shape = shape, args.options = call.options;
+    args.shape = call.shape, args.options = call.options;
     args.x = call.x, args.kernel = call.kernel, args.recurrent_kernel = call.recurrent_kernel;
     args.bias = call.bias, args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
     args.vectors = call.vectors, args.layer_norm = call.layer_norm;
     args.projection = call.projection;
-
-    Tensor* output = nullptr;
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(0, this->RowsShape(shape, shape.Hidden()), &output));
-    args.outputs = Base::Data(output);
-    for (int s = 0; s < states; ++s) {
-      args.initial[s] = call.initial[s];
-      OP_REQUIRES_OK(ctx, ctx->allocate_output(1 + s, this->StateShape(shape, s), &output));
-      args.final[s] = Base::Data(output);
-    }
-    const bool returns = this->return_cell_states_;
-    OP_REQUIRES_OK(
-        ctx,
-        ctx->allocate_output(
-            1 + states, returns ? this->RowsShape(shape, shape.units) : TensorShape({0}), &output));
-    if (returns) args.state_outputs[1] = Base::Data(output);
-    const Segments<T> segments(shape, states, this->recompute_ > 0 ? this->recompute_ : shape.time);
-    const bool recomputes = keep_reserve_ && this->recompute_ > 0;
-    int64_t reserve_bytes = recomputes ? segments.bytes() : 0;
-    if (keep_reserve_ && !recomputes) {
-      reserve_bytes = this->engine_.ReserveBytes(shape, args.options);
-    }
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(2 + states, TensorShape({reserve_bytes}), &output));
-    uint8_t* const reserve = output->flat<uint8_t>().data();
-    if constexpr (Engine::kHasSegments) {
-      if (recomputes) {
-        OP_REQUIRES_OK(ctx, ForwardSegments(ctx, segments, args, reserve));
-        return;
-      }
-    }
-    if (reserve_bytes > 0) args.reserve_space = reserve;
-    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
+    for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
+    return args;
   }
 
- private:
   // One segment after the other, keeping the states between them.
   absl::Status ForwardSegments(OpKernelContext* ctx, const Segments<T>& segments,
-                               const ForwardArgs<T>& whole, uint8_t* reserve) const {
+                               const ForwardArgs<T>* wholes, int count, uint8_t* reserves) const {
     const auto& kernels = this->engine_.kernels();
-    const auto pool = this->engine_.PoolFor(ctx, whole.shape);
-    ForwardArgs<T> first = whole;
+    const auto pool = this->engine_.PoolFor(ctx, wholes[0].shape, count);
+    ForwardArgs<T> first = wholes[0];
     first.shape = segments.Shape(0);
+    const auto stride = cpu::WorkspaceStride(first, count, pool, kernels.forward_workspace);
     Tensor workspace;
     TF_RETURN_IF_ERROR(ctx->allocate_temp(
-        tensorflow::DT_UINT8,
-        TensorShape({static_cast<int64_t>(kernels.forward_workspace(first, pool))}), &workspace));
-    for (int64_t i = 0; i < segments.count(); ++i) {
-      ForwardArgs<T> args = whole;
-      args.shape = segments.Shape(i);
-      args.workspace = workspace.flat<uint8_t>().data();
-      args.packed = i > 0 && args.shape.time == first.shape.time;
-      if (i > 0) {
-        args.initial[0] = segments.H(reserve, i);
-        args.carry_in = segments.Carry(reserve, i);
+        tensorflow::DT_UINT8, TensorShape({static_cast<int64_t>(count * stride)}), &workspace));
+    uint8_t* const memory = workspace.flat<uint8_t>().data();
+    const Parts reserve_of(segments.bytes(), count);
+    const auto own = cpu::PoolOfDirection(pool, count);
+    cpu::ForDirections(pool, count, [&](int d) {
+      uint8_t* const reserve = reserves + d * reserve_of.stride;
+      for (int64_t i = 0; i < segments.count(); ++i) {
+        ForwardArgs<T> args = wholes[d];
+        args.shape = segments.Shape(i);
+        args.workspace = memory + d * stride;
+        args.packed = i > 0 && args.shape.time == first.shape.time;
+        if (i > 0) {
+          args.initial[0] = segments.H(reserve, i);
+          args.carry_in = segments.Carry(reserve, i);
+        }
+        if (i + 1 < segments.count()) {
+          args.final[0] = segments.H(reserve, i + 1);
+          args.carry_out = segments.Carry(reserve, i + 1);
+        }
+        kernels.forward(args, own);
       }
-      if (i + 1 < segments.count()) {
-        args.final[0] = segments.H(reserve, i + 1);
-        args.carry_out = segments.Carry(reserve, i + 1);
-      }
-      kernels.forward(args, pool);
-    }
+    });
     return absl::OkStatus();
   }
 

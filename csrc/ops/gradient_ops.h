@@ -16,17 +16,20 @@ class GradientOp : public RnnOp<Engine> {
 
  protected:
   // The operands, and `outputs`, and an opaque tensor whose size only the engine knows.
-  absl::Status Read(OpKernelContext* ctx, const char* opaque_name, Call<T>* call) const {
-    TF_RETURN_IF_ERROR(Base::Read(ctx, call));
-    const RnnShape& shape = call->shape;
-    TF_RETURN_IF_ERROR(CheckShape("outputs", ctx->input(this->in_.outputs()),
-                                  this->RowsShape(shape, shape.Hidden())));
+  absl::Status Read(OpKernelContext* ctx, const char* opaque_name, Calls<T>* calls) const {
+    TF_RETURN_IF_ERROR(Base::Read(ctx, calls));
+    TF_RETURN_IF_ERROR(
+        CheckShape("outputs", ctx->input(this->in_.outputs()), this->OutputsShape(calls->shape())));
     const Tensor& opaque = ctx->input(this->in_.opaque());
-    const int64_t bytes = this->engine_.ReserveBytes(shape, call->options);
+    const int64_t bytes = PartsOf(*calls).total;
     if (opaque.NumElements() == bytes) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         opaque_name, " must hold the ", bytes, " bytes of a forward op run with the same shapes ",
         "and keep_reserve=true on this machine, found ", opaque.NumElements()));
+  }
+
+  Parts PartsOf(const Calls<T>& calls) const {
+    return {this->engine_.ReserveBytes(calls.shape(), calls.options()), calls.count};
   }
 };
 
@@ -40,53 +43,72 @@ class GradOp : public GradientOp<Engine> {
   using Base::Base;
 
   void Compute(OpKernelContext* ctx) override {
-    const CellCounts& counts = this->counts_;
     const Operands& in = this->in_;
-    Call<T> call;
-    OP_REQUIRES_OK(ctx, this->Read(ctx, "reserve_space", &call));
-    const RnnShape& shape = call.shape;
-    BackwardArgs<T> args;
-    args.shape = shape, args.options = call.options;
-    args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
-    args.recurrent_dropout = call.recurrent_dropout, args.vectors = call.vectors;
-    args.layer_norm = call.layer_norm, args.projection = call.projection;
-    args.outputs = Base::Data(ctx->input(in.outputs()));
-    const Tensor& reserve = ctx->input(in.opaque());
-    args.reserve_space = reserve.template flat<uint8_t>().data();
-
-    const Tensor& doutputs = ctx->input(in.doutputs());
-    OP_REQUIRES_OK(ctx, CheckShape("doutputs", doutputs, this->RowsShape(shape, shape.Hidden())));
-    args.doutputs = Base::Data(doutputs);
-    const Tensor& dcell_states = ctx->input(in.dstate_outputs());
-    if (this->return_cell_states_) {
-      OP_REQUIRES_OK(ctx,
-                     CheckShape("dcell_states", dcell_states, this->RowsShape(shape, shape.units)));
-      args.dstate_outputs[1] = Base::Data(dcell_states);
-    }
-    Tensor* output = nullptr;
-    for (int s = 0; s < counts.states; ++s) {
-      const TensorShape state = this->StateShape(shape, s);
-      OP_REQUIRES_OK(ctx,
-                     CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(in.dfinal(s)), state));
-      args.initial[s] = call.initial[s];
-      args.dfinal[s] = Base::Data(ctx->input(in.dfinal(s)));
-      OP_REQUIRES_OK(ctx, ctx->allocate_output(s, state, &output));
-      args.dinitial[s] = Base::Data(output);
-    }
+    Calls<T> calls;
+    OP_REQUIRES_OK(ctx, this->Read(ctx, "reserve_space", &calls));
+    const RnnShape& shape = calls.shape();
     OP_REQUIRES_OK(ctx,
-                   ctx->allocate_output(counts.states, ctx->input(in.vectors()).shape(), &output));
-    if (call.vectors != nullptr) OP_REQUIRES_OK(ctx, Cleared(ctx, output, &args.dvectors));
-    OP_REQUIRES_OK(
-        ctx, ctx->allocate_output(counts.states + 1, ctx->input(in.layer_norm()).shape(), &output));
-    if (call.layer_norm != nullptr) OP_REQUIRES_OK(ctx, Cleared(ctx, output, &args.dlayer_norm));
+                   CheckShape("doutputs", ctx->input(in.doutputs()), this->OutputsShape(shape)));
+    if (this->return_cell_states_) {
+      OP_REQUIRES_OK(ctx, CheckShape("dcell_states", ctx->input(in.dstate_outputs()),
+                                     this->RowsShape(shape, shape.units)));
+    }
+    const Parts parts = this->PartsOf(calls);
+    const Tensor& reserve = ctx->input(in.opaque());
     // In the memory of reserve_space if nobody else reads that.
-    OP_REQUIRES_OK(ctx, ctx->forward_input_or_allocate_output({in.opaque()}, counts.states + 2,
-                                                              reserve.shape(), &output));
-    args.dgates = output->template flat<uint8_t>().data();
-    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
+    Tensor* dgates = nullptr;
+    OP_REQUIRES_OK(ctx, ctx->forward_input_or_allocate_output(
+                            {in.opaque()}, calls.count * (this->counts_.states + 2),
+                            reserve.shape(), &dgates));
+    BackwardArgs<T> args[kMaxDirections];
+    for (int d = 0; d < calls.count; ++d) {
+      args[d] = ArgsOf(calls.call[d]);
+      args[d].outputs = Base::Data(ctx->input(in.outputs())) + d * shape.Hidden();
+      args[d].doutputs = Base::Data(ctx->input(in.doutputs())) + d * shape.Hidden();
+      if (this->return_cell_states_) {
+        args[d].dstate_outputs[1] = Base::Data(ctx->input(in.dstate_outputs()));
+      }
+      args[d].reserve_space = reserve.template flat<uint8_t>().data() + d * parts.stride;
+      args[d].dgates = dgates->template flat<uint8_t>().data() + d * parts.stride;
+      OP_REQUIRES_OK(ctx, SetStates(ctx, d, shape, &args[d]));
+    }
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args, calls.count));
   }
 
  private:
+  static BackwardArgs<T> ArgsOf(const Call<T>& call) {
+    BackwardArgs<T> args;
+    args.shape = call.shape, args.options = call.options;
+    args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
+    args.recurrent_dropout = call.recurrent_dropout, args.vectors = call.vectors;
+    args.layer_norm = call.layer_norm, args.projection = call.projection;
+    for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
+    return args;
+  }
+
+  // The gradients of a direction's last states, and the results but dgates.
+  absl::Status SetStates(OpKernelContext* ctx, int d, const RnnShape& shape,
+                         BackwardArgs<T>* args) const {
+    const Operands& in = this->in_;
+    const int states = this->counts_.states;
+    Tensor* output = nullptr;
+    for (int s = 0; s < states; ++s) {
+      const TensorShape state = this->StateShape(shape, s);
+      const Tensor& dfinal = ctx->input(in.dfinal(s, d));
+      TF_RETURN_IF_ERROR(CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", dfinal, state));
+      args->dfinal[s] = Base::Data(dfinal);
+      TF_RETURN_IF_ERROR(ctx->allocate_output(d * states + s, state, &output));
+      args->dinitial[s] = Base::Data(output);
+    }
+    const int dvectors = in.directions * states + d;
+    TF_RETURN_IF_ERROR(ctx->allocate_output(dvectors, ctx->input(in.vectors(d)).shape(), &output));
+    if (args->vectors != nullptr) TF_RETURN_IF_ERROR(Cleared(ctx, output, &args->dvectors));
+    TF_RETURN_IF_ERROR(ctx->allocate_output(dvectors + in.directions,
+                                            ctx->input(in.layer_norm(d)).shape(), &output));
+    if (args->layer_norm == nullptr) return absl::OkStatus();
+    return Cleared(ctx, output, &args->dlayer_norm);
+  }
+
   // Zeros, for a batch without rows: the engine then does nothing.
   absl::Status Cleared(OpKernelContext* ctx, Tensor* tensor, T** data) const {
     *data = Base::Data(tensor);
@@ -103,16 +125,22 @@ class GradInputOp : public GradientOp<Engine> {
   using Base::Base;
 
   void Compute(OpKernelContext* ctx) override {
-    Call<T> call;
-    OP_REQUIRES_OK(ctx, this->Read(ctx, "dgates", &call));
-    InputGradientArgs<T> args;
-    args.shape = call.shape, args.options = call.options;
-    args.kernel = call.kernel, args.mask = call.mask, args.input_dropout = call.input_dropout;
-    args.dgates = ctx->input(this->in_.opaque()).template flat<uint8_t>().data();
-    Tensor* dx = nullptr;
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(0, ctx->input(this->in_.x()).shape(), &dx));
-    args.dx = Base::Data(dx);
-    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
+    Calls<T> calls;
+    OP_REQUIRES_OK(ctx, this->Read(ctx, "dgates", &calls));
+    const Parts parts = this->PartsOf(calls);
+    const Tensor& dgates = ctx->input(this->in_.opaque());
+    InputGradientArgs<T> args[kMaxDirections];
+    for (int d = 0; d < calls.count; ++d) {
+      const Call<T>& call = calls.call[d];
+      args[d].shape = call.shape, args[d].options = call.options;
+      args[d].kernel = call.kernel, args[d].mask = call.mask;
+      args[d].input_dropout = call.input_dropout;
+      args[d].dgates = dgates.template flat<uint8_t>().data() + d * parts.stride;
+      Tensor* dx = nullptr;
+      OP_REQUIRES_OK(ctx, ctx->allocate_output(d, ctx->input(this->in_.x(d)).shape(), &dx));
+      args[d].dx = Base::Data(dx);
+    }
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args, calls.count));
   }
 };
 
@@ -125,30 +153,44 @@ class GradWeightsOp : public GradientOp<Engine> {
   using Base::Base;
 
   void Compute(OpKernelContext* ctx) override {
+    Calls<T> calls;
+    OP_REQUIRES_OK(ctx, this->Read(ctx, "dgates", &calls));
+    const Parts parts = this->PartsOf(calls);
+    const Tensor& dgates = ctx->input(this->in_.opaque());
+    WeightGradientArgs<T> args[kMaxDirections];
+    for (int d = 0; d < calls.count; ++d) {
+      const Call<T>& call = calls.call[d];
+      args[d].shape = call.shape, args[d].options = call.options;
+      args[d].x = call.x, args[d].initial_h = call.initial[0], args[d].mask = call.mask;
+      args[d].input_dropout = call.input_dropout;
+      args[d].recurrent_dropout = call.recurrent_dropout;
+      args[d].outputs = Base::Data(ctx->input(this->in_.outputs())) + d * call.shape.Hidden();
+      args[d].dgates = dgates.template flat<uint8_t>().data() + d * parts.stride;
+      OP_REQUIRES_OK(ctx, SetResults(ctx, d, call, &args[d]));
+    }
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args, calls.count));
+  }
+
+ private:
+  absl::Status SetResults(OpKernelContext* ctx, int d, const Call<T>& call,
+                          WeightGradientArgs<T>* args) const {
     const Operands& in = this->in_;
-    Call<T> call;
-    OP_REQUIRES_OK(ctx, this->Read(ctx, "dgates", &call));
-    WeightGradientArgs<T> args;
-    args.shape = call.shape, args.options = call.options;
-    args.x = call.x, args.initial_h = call.initial[0], args.mask = call.mask;
-    args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
-    args.outputs = Base::Data(ctx->input(in.outputs()));
-    args.dgates = ctx->input(in.opaque()).template flat<uint8_t>().data();
-    Tensor *dkernel, *drecurrent_kernel, *dbias, *dprojection;
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(0, ctx->input(in.kernel()).shape(), &dkernel));
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(1, ctx->input(in.recurrent_kernel()).shape(),
-                                             &drecurrent_kernel));
+    Tensor* output = nullptr;
+    int index = d;
+    const auto allocate = [&](const TensorShape& shape, T** data, bool present) {
+      TF_RETURN_IF_ERROR(ctx->allocate_output(index, shape, &output));
+      index += in.directions;
+      if (present) *data = Base::Data(output);
+      return absl::OkStatus();
+    };
+    const auto like = [&](int operand) { return ctx->input(operand).shape(); };
+    TF_RETURN_IF_ERROR(allocate(like(in.kernel(d)), &args->dkernel, true));
+    TF_RETURN_IF_ERROR(allocate(like(in.recurrent_kernel(d)), &args->drecurrent_kernel, true));
     // With layer normalisation the gradient of the bias is that of the offsets.
     const bool has_bias = call.bias != nullptr && call.layer_norm == nullptr;
-    OP_REQUIRES_OK(
-        ctx, ctx->allocate_output(2, has_bias ? ctx->input(in.bias()).shape() : TensorShape({0}),
-                                  &dbias));
-    OP_REQUIRES_OK(ctx, ctx->allocate_output(3, ctx->input(in.projection()).shape(), &dprojection));
-    args.dkernel = Base::Data(dkernel);
-    args.drecurrent_kernel = Base::Data(drecurrent_kernel);
-    if (has_bias) args.dbias = Base::Data(dbias);
-    if (call.projection != nullptr) args.dprojection = Base::Data(dprojection);
-    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
+    TF_RETURN_IF_ERROR(
+        allocate(has_bias ? like(in.bias(d)) : TensorShape({0}), &args->dbias, has_bias));
+    return allocate(like(in.projection(d)), &args->dprojection, call.projection != nullptr);
   }
 };
 

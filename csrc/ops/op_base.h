@@ -23,9 +23,8 @@ class RnnOp : public OpKernel {
       : OpKernel(c), counts_(cell.counts), in_{cell.counts.states}, engine_(cell) {
     int states;
     OP_REQUIRES_OK(c, c->GetAttr("states", &states));
-    OP_REQUIRES(c, states == counts_.states,
-                absl::InvalidArgumentError(absl::StrCat("initial_state must hold ", counts_.states,
-                                                        " tensors, found ", states)));
+    OP_REQUIRES_OK(c, c->GetAttr("directions", &in_.directions));
+    OP_REQUIRES_OK(c, CheckDirections(counts_.states, states, in_.directions));
     OP_REQUIRES_OK(c, c->GetAttr("time_major", &time_major_));
     OP_REQUIRES_OK(c, c->GetAttr("go_backwards", &options_.go_backwards));
     OP_REQUIRES_OK(c, c->GetAttr("zero_output_for_mask", &options_.zero_output_for_mask));
@@ -36,6 +35,8 @@ class RnnOp : public OpKernel {
     OP_REQUIRES(c, counts_.states > 1 || !return_cell_states_,
                 absl::InvalidArgumentError("return_cell_states must be false: the cell has no "
                                            "state besides its output"));
+    OP_REQUIRES(c, in_.directions == 1 || !return_cell_states_,
+                absl::InvalidArgumentError("return_cell_states must be false with directions=2"));
     OP_REQUIRES_OK(c, ReadActivation(c, "activation", &options_.activation));
     OP_REQUIRES_OK(c, ReadActivation(c, "recurrent_activation", &options_.recurrent_activation));
     OP_REQUIRES_OK(c, ReadScalars(c, &options_));
@@ -59,12 +60,37 @@ class RnnOp : public OpKernel {
     return TensorShape({shape.batch, state == 0 ? shape.Hidden() : shape.units});
   }
 
-  // Checks all operands of a call.
-  absl::Status Read(OpKernelContext* ctx, Call<T>* call) const {
+  // Checks all operands of a call, and reads those of every direction.
+  absl::Status Read(OpKernelContext* ctx, Calls<T>* calls) const {
+    calls->count = in_.directions;
+    for (int d = 0; d < calls->count; ++d) {
+      Call<T>& call = calls->call[d];
+      TF_RETURN_IF_ERROR(Read(ctx, d, &call));
+      if (calls->count == 1) continue;
+      call.options.go_backwards ^= d > 0;
+      call.options.reverse_outputs = d > 0;
+      call.shape.output_stride = calls->count * call.shape.Hidden();
+    }
+    return calls->CheckAlike();
+  }
+
+  // The rows of the outputs of all directions, side by side.
+  TensorShape OutputsShape(const RnnShape& shape) const {
+    return RowsShape(shape, shape.OutputStride());
+  }
+
+  const CellCounts counts_;
+  Operands in_;
+  Engine engine_;
+  bool return_cell_states_ = false;
+  int recompute_ = 0;
+
+ private:
+  absl::Status Read(OpKernelContext* ctx, int d, Call<T>* call) const {
     const CellCounts& counts = counts_;
-    const Tensor& x = ctx->input(in_.x());
-    const Tensor& kernel = ctx->input(in_.kernel());
-    const Tensor& projection = ctx->input(in_.projection());
+    const Tensor& x = ctx->input(in_.x(d));
+    const Tensor& kernel = ctx->input(in_.kernel(d));
+    const Tensor& projection = ctx->input(in_.projection(d));
     TF_RETURN_IF_ERROR(CheckRank("x", x, 3));
     TF_RETURN_IF_ERROR(CheckRank("kernel", kernel, 2));
     RnnShape& shape = call->shape;
@@ -95,64 +121,57 @@ class RnnOp : public OpKernel {
     const auto check_any = [&](const char* name, int input, const TensorShape& want) {
       return Absent(ctx->input(input)) ? absl::OkStatus() : check(name, input, want);
     };
-    TF_RETURN_IF_ERROR(check("kernel", in_.kernel(), TensorShape({shape.input, gates})));
-    TF_RETURN_IF_ERROR(check("recurrent_kernel", in_.recurrent_kernel(),
+    TF_RETURN_IF_ERROR(check("kernel", in_.kernel(d), TensorShape({shape.input, gates})));
+    TF_RETURN_IF_ERROR(check("recurrent_kernel", in_.recurrent_kernel(d),
                              counts.recurrent ? TensorShape({hidden, gates}) : TensorShape({0})));
     TF_RETURN_IF_ERROR(
-        check_any("bias", in_.bias(),
+        check_any("bias", in_.bias(d),
                   counts.biases == 1 ? TensorShape({gates}) : TensorShape({counts.biases, gates})));
     for (int s = 0; s < counts.states; ++s) {
       TF_RETURN_IF_ERROR(
-          check(s == 0 ? "initial_h" : "initial_c", in_.initial(s), StateShape(shape, s)));
-      call->initial[s] = Data(ctx->input(in_.initial(s)));
+          check(s == 0 ? "initial_h" : "initial_c", in_.initial(s, d), StateShape(shape, s)));
+      call->initial[s] = Data(ctx->input(in_.initial(s, d)));
     }
     TF_RETURN_IF_ERROR(check_any("mask", in_.mask(),
                                  time_major_ ? TensorShape({shape.time, shape.batch})
                                              : TensorShape({shape.batch, shape.time})));
-    TF_RETURN_IF_ERROR(check_any("input_dropout", in_.input_dropout(),
+    TF_RETURN_IF_ERROR(check_any("input_dropout", in_.input_dropout(d),
                                  TensorShape({counts.gates, shape.batch, shape.input})));
-    const Tensor& recurrent_dropout = ctx->input(in_.recurrent_dropout());
+    const Tensor& recurrent_dropout = ctx->input(in_.recurrent_dropout(d));
     call->shared_dropout = recurrent_dropout.dims() == 3 && recurrent_dropout.dim_size(0) == 1;
     TF_RETURN_IF_ERROR(
-        check_any("recurrent_dropout", in_.recurrent_dropout(),
+        check_any("recurrent_dropout", in_.recurrent_dropout(d),
                   TensorShape({call->shared_dropout ? 1 : counts.gates, shape.batch, hidden})));
-    if (counts.vectors == 0 && !Absent(ctx->input(in_.vectors()))) {
+    if (counts.vectors == 0 && !Absent(ctx->input(in_.vectors(d)))) {
       return absl::InvalidArgumentError("vectors must be absent: the cell has none");
     }
-    TF_RETURN_IF_ERROR(check_any("vectors", in_.vectors(), TensorShape({counts.vectors, units})));
-    if (!counts.recurrent && Absent(ctx->input(in_.vectors()))) {
+    TF_RETURN_IF_ERROR(check_any("vectors", in_.vectors(d), TensorShape({counts.vectors, units})));
+    if (!counts.recurrent && Absent(ctx->input(in_.vectors(d)))) {
       return absl::InvalidArgumentError("vectors must hold the recurrent weights, found none");
     }
     TF_RETURN_IF_ERROR(
-        check_any("layer_norm", in_.layer_norm(), TensorShape({2, counts.layer_norm * units})));
-    TF_RETURN_IF_ERROR(check_any("projection", in_.projection(), TensorShape({units, hidden})));
+        check_any("layer_norm", in_.layer_norm(d), TensorShape({2, counts.layer_norm * units})));
+    TF_RETURN_IF_ERROR(check_any("projection", in_.projection(d), TensorShape({units, hidden})));
 
     call->x = Data(x);
     call->kernel = Data(kernel);
-    if (counts.recurrent) call->recurrent_kernel = Data(ctx->input(in_.recurrent_kernel()));
-    call->bias = DataIfAny(ctx->input(in_.bias()));
+    if (counts.recurrent) call->recurrent_kernel = Data(ctx->input(in_.recurrent_kernel(d)));
+    call->bias = DataIfAny(ctx->input(in_.bias(d)));
     const Tensor& mask = ctx->input(in_.mask());
     if (mask.NumElements() > 0) call->mask = mask.flat<bool>().data();
-    call->input_dropout = DataIfAny(ctx->input(in_.input_dropout()));
+    call->input_dropout = DataIfAny(ctx->input(in_.input_dropout(d)));
     call->recurrent_dropout = DataIfAny(recurrent_dropout);
-    call->vectors = DataIfAny(ctx->input(in_.vectors()));
-    call->layer_norm = DataIfAny(ctx->input(in_.layer_norm()));
+    call->vectors = DataIfAny(ctx->input(in_.vectors(d)));
+    call->layer_norm = DataIfAny(ctx->input(in_.layer_norm(d)));
     call->projection = DataIfAny(projection);
     call->cell_states = return_cell_states_, call->recompute = recompute_;
     call->options = options_;
     call->options.layer_norm = call->layer_norm != nullptr;
-    TF_RETURN_IF_ERROR(ReadSeed(ctx->input(in_.seed()), &call->options));
+    TF_RETURN_IF_ERROR(ReadSeed(ctx->input(in_.seed(d)), &call->options));
     call->options.general = NeedsGeneralLoops(*call);
     return engine_.Prepare(ctx, call);
   }
 
-  const CellCounts counts_;
-  const Operands in_;
-  Engine engine_;
-  bool return_cell_states_ = false;
-  int recompute_ = 0;
-
- private:
   bool NeedsGeneralLoops(const Call<T>& call) const {
     const RnnOptions& o = call.options;
     return !counts_.recurrent || call.vectors != nullptr || call.layer_norm != nullptr ||

@@ -25,29 +25,37 @@ class GradRecomputeOp : public RnnOp<Engine> {
   void Compute(OpKernelContext* ctx) override {
     const CellCounts& counts = this->counts_;
     const Operands& in = this->in_;
-    Call<T> call;
-    OP_REQUIRES_OK(ctx, this->Read(ctx, &call));
-    const RnnShape& shape = call.shape;
+    Calls<T> calls;
+    OP_REQUIRES_OK(ctx, this->Read(ctx, &calls));
+    const RnnShape& shape = calls.shape();
     const Segments<T> segments(shape, counts.states, std::max(1, this->recompute_));
+    const Parts parts(segments.bytes(), calls.count);
     const Tensor& reserve = ctx->input(in.opaque());
-    OP_REQUIRES(ctx, this->recompute_ > 0 && reserve.NumElements() == segments.bytes(),
+    OP_REQUIRES(ctx, this->recompute_ > 0 && reserve.NumElements() == parts.total,
                 absl::InvalidArgumentError(absl::StrCat(
-                    "reserve_space must hold the ", segments.bytes(), " bytes of a forward op ",
+                    "reserve_space must hold the ", parts.total, " bytes of a forward op ",
                     "with the same shapes and recompute, found ", reserve.NumElements())));
     OP_REQUIRES_OK(ctx, CheckUpstream(ctx, shape));
 
-    Gradients g;
-    OP_REQUIRES_OK(ctx, Allocate(ctx, call, &g));
-    Memory memory;
-    OP_REQUIRES_OK(ctx, Allocate(ctx, call, segments, &memory));
-    // The engine only reads the states that were kept.
-    auto* const kept = const_cast<uint8_t*>(reserve.template flat<uint8_t>().data());
-    for (int64_t i = segments.count() - 1; i >= 0; --i) {
-      const RnnShape part = segments.Shape(i);
-      memory.packed = i + 1 < segments.count() && part.time == segments.Shape(i + 1).time;
-      Again(call, part, i, segments, kept, memory);
-      Back(ctx, call, part, i, segments, kept, memory, g);
+    const cpu::Pool pool = this->engine_.PoolFor(ctx, shape, calls.count);
+    Gradients gradients[kMaxDirections];
+    Memory memory[kMaxDirections];
+    for (int d = 0; d < calls.count; ++d) {
+      memory[d].pool = cpu::PoolOfDirection(pool, calls.count);
+      OP_REQUIRES_OK(ctx, Allocate(ctx, calls.call[d], d, &gradients[d]));
+      OP_REQUIRES_OK(ctx, Allocate(ctx, calls.call[d], segments, &memory[d]));
     }
+    cpu::ForDirections(pool, calls.count, [&](int d) {
+      // The engine only reads the states that were kept.
+      auto* const kept =
+          const_cast<uint8_t*>(reserve.template flat<uint8_t>().data()) + d * parts.stride;
+      for (int64_t i = segments.count() - 1; i >= 0; --i) {
+        const RnnShape part = segments.Shape(i);
+        memory[d].packed = i + 1 < segments.count() && part.time == segments.Shape(i + 1).time;
+        Again(calls.call[d], part, i, segments, kept, memory[d]);
+        Back(ctx, calls.call[d], d, part, i, segments, kept, memory[d], gradients[d]);
+      }
+    });
   }
 
  private:
@@ -67,12 +75,14 @@ class GradRecomputeOp : public RnnOp<Engine> {
 
   absl::Status CheckUpstream(OpKernelContext* ctx, const RnnShape& shape) const {
     const Operands& in = this->in_;
-    const TensorShape rows = this->RowsShape(shape, shape.Hidden());
+    const TensorShape rows = this->OutputsShape(shape);
     TF_RETURN_IF_ERROR(CheckShape("outputs", ctx->input(in.outputs()), rows));
     TF_RETURN_IF_ERROR(CheckShape("doutputs", ctx->input(in.doutputs()), rows));
-    for (int s = 0; s < this->counts_.states; ++s) {
-      TF_RETURN_IF_ERROR(CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(in.dfinal(s)),
-                                    this->StateShape(shape, s)));
+    for (int d = 0; d < in.directions; ++d) {
+      for (int s = 0; s < this->counts_.states; ++s) {
+        TF_RETURN_IF_ERROR(CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(in.dfinal(s, d)),
+                                      this->StateShape(shape, s)));
+      }
     }
     if (!this->return_cell_states_) return absl::OkStatus();
     return CheckShape("dcell_states", ctx->input(in.dstate_outputs()),
@@ -88,30 +98,34 @@ class GradRecomputeOp : public RnnOp<Engine> {
     return absl::OkStatus();
   }
 
-  absl::Status Allocate(OpKernelContext* ctx, const Call<T>& call, Gradients* g) const {
+  absl::Status Allocate(OpKernelContext* ctx, const Call<T>& call, int d, Gradients* g) const {
     const Operands& in = this->in_;
     const int states = this->counts_.states;
-    const auto like = [&](int index, int operand, T** data) {
-      return Like(ctx, index, ctx->input(operand).shape(), data);
+    for (int s = 0; s < states; ++s) {
+      TF_RETURN_IF_ERROR(
+          Like(ctx, d * states + s, ctx->input(in.initial(s, d)).shape(), &g->dinitial[s]));
+    }
+    int index = in.directions * states + d;
+    const auto next = [&](const TensorShape& shape, T** data) {
+      TF_RETURN_IF_ERROR(Like(ctx, index, shape, data));
+      index += in.directions;
+      return absl::OkStatus();
     };
-    for (int s = 0; s < states; ++s) TF_RETURN_IF_ERROR(like(s, in.initial(s), &g->dinitial[s]));
-    TF_RETURN_IF_ERROR(like(states, in.vectors(), &g->dvectors));
-    TF_RETURN_IF_ERROR(like(states + 1, in.layer_norm(), &g->dlayer_norm));
-    TF_RETURN_IF_ERROR(Like(ctx, states + 2,
-                            skips_input_ ? TensorShape({0}) : ctx->input(in.x()).shape(), &g->dx));
-    TF_RETURN_IF_ERROR(like(states + 3, in.kernel(), &g->dkernel));
-    TF_RETURN_IF_ERROR(like(states + 4, in.recurrent_kernel(), &g->drecurrent_kernel));
+    const auto like = [&](int operand) { return ctx->input(operand).shape(); };
+    TF_RETURN_IF_ERROR(next(like(in.vectors(d)), &g->dvectors));
+    TF_RETURN_IF_ERROR(next(like(in.layer_norm(d)), &g->dlayer_norm));
+    TF_RETURN_IF_ERROR(next(skips_input_ ? TensorShape({0}) : like(in.x(d)), &g->dx));
+    TF_RETURN_IF_ERROR(next(like(in.kernel(d)), &g->dkernel));
+    TF_RETURN_IF_ERROR(next(like(in.recurrent_kernel(d)), &g->drecurrent_kernel));
     const bool has_bias = call.bias != nullptr && call.layer_norm == nullptr;
-    TF_RETURN_IF_ERROR(Like(
-        ctx, states + 5, has_bias ? ctx->input(in.bias()).shape() : TensorShape({0}), &g->dbias));
-    return like(states + 6, in.projection(), &g->dprojection);
+    TF_RETURN_IF_ERROR(next(has_bias ? like(in.bias(d)) : TensorShape({0}), &g->dbias));
+    return next(like(in.projection(d)), &g->dprojection);
   }
 
   absl::Status Allocate(OpKernelContext* ctx, const Call<T>& call, const Segments<T>& segments,
                         Memory* m) const {
     const auto& kernels = this->engine_.kernels();
-    const RnnShape whole = call.shape, part = segments.Shape(0);
-    m->pool = this->engine_.PoolFor(ctx, whole);
+    const RnnShape part = segments.Shape(0);
     const auto bytes = [&](Tensor* tensor, std::size_t count) {
       return ctx->allocate_temp(tensorflow::DT_UINT8, TensorShape({static_cast<int64_t>(count)}),
                                 tensor);
@@ -143,7 +157,7 @@ class GradRecomputeOp : public RnnOp<Engine> {
                                   Memory& m) {
     ForwardArgs<T> args;
     args.shape = part, args.options = call.options;
-    args.shape.local_outputs = true;
+    args.shape.local_outputs = true, args.shape.output_stride = 0;
     args.x = call.x, args.kernel = call.kernel, args.recurrent_kernel = call.recurrent_kernel;
     args.bias = call.bias, args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
@@ -189,21 +203,21 @@ class GradRecomputeOp : public RnnOp<Engine> {
   }
 
   // All gradients of a segment.
-  void Back(OpKernelContext* ctx, const Call<T>& call, const RnnShape& part, int64_t i,
+  void Back(OpKernelContext* ctx, const Call<T>& call, int d, const RnnShape& part, int64_t i,
             const Segments<T>& segments, uint8_t* kept, Memory& m, const Gradients& g) const {
     const auto& kernels = this->engine_.kernels();
     const Operands& in = this->in_;
     const bool continues = i + 1 < segments.count();
     const T* const h = i > 0 ? segments.H(kept, i) : call.initial[0];
     BackwardArgs<T> args = BackwardOf(call, part);
-    args.outputs = Base::Data(ctx->input(in.outputs()));
-    args.doutputs = Base::Data(ctx->input(in.doutputs()));
+    args.outputs = Base::Data(ctx->input(in.outputs())) + d * part.Hidden();
+    args.doutputs = Base::Data(ctx->input(in.doutputs())) + d * part.Hidden();
     if (this->return_cell_states_) {
       args.dstate_outputs[1] = Base::Data(ctx->input(in.dstate_outputs()));
     }
     for (int s = 0; s < this->counts_.states; ++s) {
       args.initial[s] = s == 0 ? h : call.initial[s];
-      args.dfinal[s] = Base::Data(ctx->input(in.dfinal(s)));
+      args.dfinal[s] = Base::Data(ctx->input(in.dfinal(s, d)));
       args.dinitial[s] = g.dinitial[s];
     }
     if (i > 0) args.carry_in = segments.Carry(kept, i);

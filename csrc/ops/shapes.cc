@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "absl/strings/str_cat.h"
+#include "csrc/ops/checks.h"
 #include "csrc/ops/signature.h"
 
 namespace tfrnn {
@@ -20,12 +21,13 @@ bool IsOne(InferenceContext* c, ShapeHandle shape, int axis) {
          c->Value(c->Dim(shape, axis)) == 1;
 }
 
-// x is [batch, time, features], or [time, batch, features] if time_major.
-absl::Status Axes(InferenceContext* c, ShapeHandle x, DimensionHandle* time, DimensionHandle* batch,
-                  bool* time_major) {
-  TF_RETURN_IF_ERROR(c->GetAttr("time_major", time_major));
-  *time = c->Dim(x, *time_major ? 0 : 1);
-  *batch = c->Dim(x, *time_major ? 1 : 0);
+// The places of an op's operands, or an error if the states are not those of all directions.
+absl::Status PlaceOperands(InferenceContext* c, const CellCounts& counts, Operands* in) {
+  int states, directions;
+  TF_RETURN_IF_ERROR(c->GetAttr("states", &states));
+  TF_RETURN_IF_ERROR(c->GetAttr("directions", &directions));
+  TF_RETURN_IF_ERROR(CheckDirections(counts.states, states, directions));
+  *in = {counts.states, directions};
   return absl::OkStatus();
 }
 
@@ -47,13 +49,95 @@ absl::Status CheckOptional(InferenceContext* c, const char* name, int input,
 }
 
 // The gradients of the matrices and biases, as outputs from `first` on.
-void SetWeightShapes(InferenceContext* c, const CellCounts& counts, int first) {
-  const Operands in{counts.states};
-  c->set_output(first, c->input(in.kernel()));
-  c->set_output(first + 1, c->input(in.recurrent_kernel()));
-  c->set_output(first + 2, Absent(c, c->input(in.layer_norm())) ? c->input(in.bias())
-                                                                : c->UnknownShapeOfRank(1));
-  c->set_output(first + 3, c->input(in.projection()));
+void SetWeightShapes(InferenceContext* c, const Operands& in, int first) {
+  for (int d = 0; d < in.directions; ++d) {
+    const int own = first + d;
+    c->set_output(own, c->input(in.kernel(d)));
+    c->set_output(own + in.directions, c->input(in.recurrent_kernel(d)));
+    c->set_output(own + 2 * in.directions, Absent(c, c->input(in.layer_norm(d)))
+                                               ? c->input(in.bias(d))
+                                               : c->UnknownShapeOfRank(1));
+    c->set_output(own + 3 * in.directions, c->input(in.projection(d)));
+  }
+}
+
+// The gradients of the states, vectors and layer_norm, as the first outputs.
+void SetStateShapes(InferenceContext* c, const Operands& in) {
+  const int states = in.directions * in.states;
+  for (int s = 0; s < states; ++s) c->set_output(s, c->input(in.initial(s)));
+  for (int d = 0; d < in.directions; ++d) {
+    c->set_output(states + d, c->input(in.vectors(d)));
+    c->set_output(states + in.directions + d, c->input(in.layer_norm(d)));
+  }
+}
+
+// The sizes that all directions share.
+struct Sizes {
+  bool time_major;
+  DimensionHandle time, batch, units, gates, hidden;
+};
+
+// Checks the operands of a direction and takes its sizes.
+absl::Status CheckDirection(InferenceContext* c, const CellCounts& counts, const Operands& in,
+                            int d, Sizes* sizes) {
+  ShapeHandle x, kernel, recurrent_kernel, state;
+  DimensionHandle norm, unused;
+  TF_RETURN_IF_ERROR(RequireRank(c, "x", in.x(d), 3, &x));
+  TF_RETURN_IF_ERROR(RequireRank(c, "kernel", in.kernel(d), 2, &kernel));
+  const int time_axis = sizes->time_major ? 0 : 1;
+  TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("x axis ", time_axis), c->Dim(x, time_axis),
+                                  sizes->time, &sizes->time));
+  TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("x axis ", 1 - time_axis),
+                                  c->Dim(x, 1 - time_axis), sizes->batch, &sizes->batch));
+  TF_RETURN_IF_ERROR(
+      RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0), c->Dim(x, 2), &unused));
+  DimensionHandle &units = sizes->units, &gates = sizes->gates, &hidden = sizes->hidden;
+  const std::string width = absl::StrCat(" axis 1 (", counts.gates, " * units)");
+  if (d == 0) {
+    gates = c->Dim(kernel, 1);
+    units = c->UnknownDim();
+    if (c->ValueKnown(gates)) units = c->MakeDim(c->Value(gates) / counts.gates);
+  }
+  const bool projects = !Absent(c, c->input(in.projection(d)));
+  if (d == 0) hidden = projects ? c->UnknownDim() : units;
+  if (counts.recurrent) {
+    TF_RETURN_IF_ERROR(
+        RequireRank(c, "recurrent_kernel", in.recurrent_kernel(d), 2, &recurrent_kernel));
+    DimensionHandle& rows = projects ? hidden : units;
+    TF_RETURN_IF_ERROR(RequireEqual(c, "recurrent_kernel axis 0 (units)",
+                                    c->Dim(recurrent_kernel, 0), rows, &rows));
+    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("recurrent_kernel", width),
+                                    c->Dim(recurrent_kernel, 1), gates, &gates));
+  }
+  DimensionHandle all;
+  TF_RETURN_IF_ERROR(c->Multiply(units, counts.gates, &all));
+  TF_RETURN_IF_ERROR(
+      RequireEqual(c, absl::StrCat("kernel", width), c->Dim(kernel, 1), all, &gates));
+  if (!projects) hidden = units;
+  for (int s = 0; s < counts.states; ++s) {
+    const char* name = s == 0 ? "initial_h" : "initial_c";
+    DimensionHandle& own = s == 0 ? hidden : units;
+    TF_RETURN_IF_ERROR(RequireRank(c, name, in.initial(s, d), 2, &state));
+    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat(name, " axis 0 (batch)"), c->Dim(state, 0),
+                                    sizes->batch, &sizes->batch));
+    TF_RETURN_IF_ERROR(
+        RequireEqual(c, absl::StrCat(name, " axis 1 (units)"), c->Dim(state, 1), own, &own));
+  }
+  if (counts.biases == 1) {
+    TF_RETURN_IF_ERROR(CheckOptional(c, "bias", in.bias(d), {gates}));
+  } else {
+    TF_RETURN_IF_ERROR(CheckOptional(c, "bias", in.bias(d), {c->MakeDim(counts.biases), gates}));
+  }
+  TF_RETURN_IF_ERROR(CheckOptional(c, "input_dropout", in.input_dropout(d),
+                                   {c->MakeDim(counts.gates), sizes->batch, c->Dim(x, 2)}));
+  const bool shared = IsOne(c, c->input(in.recurrent_dropout(d)), 0);
+  TF_RETURN_IF_ERROR(CheckOptional(c, "recurrent_dropout", in.recurrent_dropout(d),
+                                   {c->MakeDim(shared ? 1 : counts.gates), sizes->batch, hidden}));
+  TF_RETURN_IF_ERROR(
+      CheckOptional(c, "vectors", in.vectors(d), {c->MakeDim(counts.vectors), units}));
+  TF_RETURN_IF_ERROR(c->Multiply(units, counts.layer_norm, &norm));
+  TF_RETURN_IF_ERROR(CheckOptional(c, "layer_norm", in.layer_norm(d), {c->MakeDim(2), norm}));
+  return CheckOptional(c, "projection", in.projection(d), {units, hidden});
 }
 
 }  // namespace
@@ -73,109 +157,67 @@ absl::Status RequireEqual(InferenceContext* c, const std::string& name, Dimensio
 }
 
 absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
-  const Operands in{counts.states};
-  ShapeHandle x, kernel, recurrent_kernel, state;
-  DimensionHandle time, batch, units, gates, hidden, norm, unused;
-  bool time_major, return_cell_states;
-  int states;
-  TF_RETURN_IF_ERROR(c->GetAttr("states", &states));
-  if (states != counts.states) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("initial_state must hold ", counts.states, " tensors, found ", states));
-  }
+  Operands in{counts.states};
+  Sizes sizes;
+  bool return_cell_states;
+  TF_RETURN_IF_ERROR(PlaceOperands(c, counts, &in));
   TF_RETURN_IF_ERROR(c->GetAttr("return_cell_states", &return_cell_states));
-  TF_RETURN_IF_ERROR(RequireRank(c, "x", in.x(), 3, &x));
-  TF_RETURN_IF_ERROR(RequireRank(c, "kernel", in.kernel(), 2, &kernel));
-  TF_RETURN_IF_ERROR(Axes(c, x, &time, &batch, &time_major));
-  TF_RETURN_IF_ERROR(
-      RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0), c->Dim(x, 2), &unused));
-  gates = c->Dim(kernel, 1);
-  units = c->UnknownDim();
-  if (c->ValueKnown(gates)) units = c->MakeDim(c->Value(gates) / counts.gates);
-  const bool projects = !Absent(c, c->input(in.projection()));
-  hidden = projects ? c->UnknownDim() : units;
-  const std::string width = absl::StrCat(" axis 1 (", counts.gates, " * units)");
-  if (counts.recurrent) {
-    TF_RETURN_IF_ERROR(
-        RequireRank(c, "recurrent_kernel", in.recurrent_kernel(), 2, &recurrent_kernel));
-    DimensionHandle& rows = projects ? hidden : units;
-    TF_RETURN_IF_ERROR(RequireEqual(c, "recurrent_kernel axis 0 (units)",
-                                    c->Dim(recurrent_kernel, 0), rows, &rows));
-    TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("recurrent_kernel", width),
-                                    c->Dim(recurrent_kernel, 1), gates, &gates));
+  TF_RETURN_IF_ERROR(c->GetAttr("time_major", &sizes.time_major));
+  sizes.time = c->UnknownDim(), sizes.batch = c->UnknownDim();
+  for (int d = 0; d < in.directions; ++d) {
+    TF_RETURN_IF_ERROR(CheckDirection(c, counts, in, d, &sizes));
   }
-  DimensionHandle all;
-  TF_RETURN_IF_ERROR(c->Multiply(units, counts.gates, &all));
-  TF_RETURN_IF_ERROR(
-      RequireEqual(c, absl::StrCat("kernel", width), c->Dim(kernel, 1), all, &gates));
-  if (!projects) hidden = units;
-  for (int s = 0; s < counts.states; ++s) {
-    const char* name = s == 0 ? "initial_h" : "initial_c";
-    DimensionHandle& own = s == 0 ? hidden : units;
-    TF_RETURN_IF_ERROR(RequireRank(c, name, in.initial(s), 2, &state));
-    TF_RETURN_IF_ERROR(
-        RequireEqual(c, absl::StrCat(name, " axis 0 (batch)"), c->Dim(state, 0), batch, &batch));
-    TF_RETURN_IF_ERROR(
-        RequireEqual(c, absl::StrCat(name, " axis 1 (units)"), c->Dim(state, 1), own, &own));
-  }
-  if (counts.biases == 1) {
-    TF_RETURN_IF_ERROR(CheckOptional(c, "bias", in.bias(), {gates}));
-  } else {
-    TF_RETURN_IF_ERROR(CheckOptional(c, "bias", in.bias(), {c->MakeDim(counts.biases), gates}));
-  }
-  TF_RETURN_IF_ERROR(
-      CheckOptional(c, "mask", in.mask(), {time_major ? time : batch, time_major ? batch : time}));
-  TF_RETURN_IF_ERROR(CheckOptional(c, "input_dropout", in.input_dropout(),
-                                   {c->MakeDim(counts.gates), batch, c->Dim(x, 2)}));
-  const bool shared = IsOne(c, c->input(in.recurrent_dropout()), 0);
-  TF_RETURN_IF_ERROR(CheckOptional(c, "recurrent_dropout", in.recurrent_dropout(),
-                                   {c->MakeDim(shared ? 1 : counts.gates), batch, hidden}));
-  TF_RETURN_IF_ERROR(
-      CheckOptional(c, "vectors", in.vectors(), {c->MakeDim(counts.vectors), units}));
-  TF_RETURN_IF_ERROR(c->Multiply(units, counts.layer_norm, &norm));
-  TF_RETURN_IF_ERROR(CheckOptional(c, "layer_norm", in.layer_norm(), {c->MakeDim(2), norm}));
-  TF_RETURN_IF_ERROR(CheckOptional(c, "projection", in.projection(), {units, hidden}));
+  const DimensionHandle first = sizes.time_major ? sizes.time : sizes.batch;
+  const DimensionHandle second = sizes.time_major ? sizes.batch : sizes.time;
+  TF_RETURN_IF_ERROR(CheckOptional(c, "mask", in.mask(), {first, second}));
 
-  const auto rows = [&](DimensionHandle last) {
-    return c->MakeShape({time_major ? time : batch, time_major ? batch : time, last});
-  };
-  c->set_output(0, rows(hidden));
-  for (int s = 0; s < counts.states; ++s) {
-    c->set_output(1 + s, c->Matrix(batch, s == 0 ? hidden : units));
+  DimensionHandle width;
+  TF_RETURN_IF_ERROR(c->Multiply(sizes.hidden, in.directions, &width));
+  c->set_output(0, c->MakeShape({first, second, width}));
+  const int states = in.directions * counts.states;
+  for (int s = 0; s < states; ++s) {
+    const bool is_h = s % counts.states == 0;
+    c->set_output(1 + s, c->Matrix(sizes.batch, is_h ? sizes.hidden : sizes.units));
   }
-  c->set_output(1 + counts.states, return_cell_states ? rows(units) : c->Vector(0));
-  c->set_output(2 + counts.states, c->Vector(c->UnknownDim()));
+  c->set_output(1 + states,
+                return_cell_states ? c->MakeShape({first, second, sizes.units}) : c->Vector(0));
+  c->set_output(2 + states, c->Vector(c->UnknownDim()));
   return absl::OkStatus();
 }
 
 absl::Status GradShape(InferenceContext* c, const CellCounts& counts) {
-  const Operands in{counts.states};
-  for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(in.initial(s)));
-  c->set_output(counts.states, c->input(in.vectors()));
-  c->set_output(counts.states + 1, c->input(in.layer_norm()));
-  c->set_output(counts.states + 2, c->input(in.opaque()));
+  Operands in{counts.states};
+  TF_RETURN_IF_ERROR(PlaceOperands(c, counts, &in));
+  SetStateShapes(c, in);
+  c->set_output(in.directions * (counts.states + 2), c->input(in.opaque()));
   return absl::OkStatus();
 }
 
-absl::Status GradInputShape(InferenceContext* c) {
-  c->set_output(0, c->input(0));
+absl::Status GradInputShape(InferenceContext* c, const CellCounts& counts) {
+  Operands in{counts.states};
+  TF_RETURN_IF_ERROR(PlaceOperands(c, counts, &in));
+  for (int d = 0; d < in.directions; ++d) c->set_output(d, c->input(in.x(d)));
   return absl::OkStatus();
 }
 
 absl::Status GradWeightsShape(InferenceContext* c, const CellCounts& counts) {
-  SetWeightShapes(c, counts, 0);
+  Operands in{counts.states};
+  TF_RETURN_IF_ERROR(PlaceOperands(c, counts, &in));
+  SetWeightShapes(c, in, 0);
   return absl::OkStatus();
 }
 
 absl::Status GradRecomputeShape(InferenceContext* c, const CellCounts& counts) {
-  const Operands in{counts.states};
-  for (int s = 0; s < counts.states; ++s) c->set_output(s, c->input(in.initial(s)));
-  c->set_output(counts.states, c->input(in.vectors()));
-  c->set_output(counts.states + 1, c->input(in.layer_norm()));
+  Operands in{counts.states};
   bool skip_input;
+  TF_RETURN_IF_ERROR(PlaceOperands(c, counts, &in));
   TF_RETURN_IF_ERROR(c->GetAttr("skip_input", &skip_input));
-  c->set_output(counts.states + 2, skip_input ? c->Vector(0) : c->input(in.x()));
-  SetWeightShapes(c, counts, counts.states + 3);
+  SetStateShapes(c, in);
+  const int dx = in.directions * (counts.states + 2);
+  for (int d = 0; d < in.directions; ++d) {
+    c->set_output(dx + d, skip_input ? c->Vector(0) : c->input(in.x(d)));
+  }
+  SetWeightShapes(c, in, dx + in.directions);
   return absl::OkStatus();
 }
 

@@ -22,7 +22,7 @@ absl::Status RequireEqual(InferenceContext* c, const std::string& name, Dimensio
 
 absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts);
 absl::Status GradShape(InferenceContext* c, const CellCounts& counts);
-absl::Status GradInputShape(InferenceContext* c);
+absl::Status GradInputShape(InferenceContext* c, const CellCounts& counts);
 absl::Status GradRecomputeShape(InferenceContext* c, const CellCounts& counts);
 absl::Status GradWeightsShape(InferenceContext* c, const CellCounts& counts);
 

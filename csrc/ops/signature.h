@@ -1,34 +1,42 @@
 // The signature that the ops of all cells share. "rows" below are [batch, time, ...], or
 // [time, batch, ...] if time_major; H is the width of h, units unless there is a projection; an
 // absent optional tensor is a vector of no elements.
+//
+// With two directions the second goes the other way through time and has operands of its own; only
+// the mask serves both, and outputs lie side by side, at the time of the first direction's inputs.
 #pragma once
 
 #include "tensorflow/core/framework/op.h"
 
 namespace tfrnn {
 
-// Where an op finds the operands that every op of a cell takes, in this order.
+// Where an op finds the operands that every op of a cell takes, in this order: of one kind those
+// of all directions together. `states` are those of one direction.
 struct Operands {
   int states;
-  constexpr int x() const { return 0; }
-  constexpr int initial(int state) const { return 1 + state; }
-  constexpr int kernel() const { return 1 + states; }
-  constexpr int recurrent_kernel() const { return 2 + states; }
-  constexpr int bias() const { return 3 + states; }
-  constexpr int mask() const { return 4 + states; }
-  constexpr int input_dropout() const { return 5 + states; }
-  constexpr int recurrent_dropout() const { return 6 + states; }
-  constexpr int vectors() const { return 7 + states; }
-  constexpr int layer_norm() const { return 8 + states; }
-  constexpr int projection() const { return 9 + states; }
-  constexpr int seed() const { return 10 + states; }
+  int directions = 1;
+  constexpr int x(int d = 0) const { return d; }
+  constexpr int initial(int state, int d = 0) const { return directions + d * states + state; }
+  constexpr int kernel(int d = 0) const { return First() + d; }
+  constexpr int recurrent_kernel(int d = 0) const { return First() + directions + d; }
+  constexpr int bias(int d = 0) const { return First() + 2 * directions + d; }
+  constexpr int mask() const { return First() + 3 * directions; }
+  constexpr int input_dropout(int d = 0) const { return mask() + 1 + d; }
+  constexpr int recurrent_dropout(int d = 0) const { return mask() + 1 + directions + d; }
+  constexpr int vectors(int d = 0) const { return mask() + 1 + 2 * directions + d; }
+  constexpr int layer_norm(int d = 0) const { return mask() + 1 + 3 * directions + d; }
+  constexpr int projection(int d = 0) const { return mask() + 1 + 4 * directions + d; }
+  constexpr int seed(int d = 0) const { return mask() + 1 + 5 * directions + d; }
   // Then, in the ops of the gradient, the gradients of the forward op's results:
-  constexpr int doutputs() const { return 11 + states; }
-  constexpr int dfinal(int state) const { return 12 + states + state; }
-  constexpr int dstate_outputs() const { return 12 + 2 * states; }
+  constexpr int doutputs() const { return mask() + 1 + 6 * directions; }
+  constexpr int dfinal(int state, int d = 0) const { return doutputs() + 1 + d * states + state; }
+  constexpr int dstate_outputs() const { return doutputs() + 1 + directions * states; }
   // And what only some of them take.
-  constexpr int outputs() const { return 13 + 2 * states; }
-  constexpr int opaque() const { return 14 + 2 * states; }  // reserve_space or dgates
+  constexpr int outputs() const { return dstate_outputs() + 1; }
+  constexpr int opaque() const { return dstate_outputs() + 2; }  // reserve_space or dgates
+
+ private:
+  constexpr int First() const { return directions * (1 + states); }  // after the states
 };
 
 #define TFRNN_ACTIVATIONS                                                            \
@@ -38,7 +46,8 @@ struct Operands {
 // `scalars` holds words such as "zoneout=0.1", see checks.h.
 #define TFRNN_ATTRIBUTES                                               \
   Attr("T: {half, bfloat16, float, double}")                           \
-      .Attr("states: int >= 1")                                        \
+      .Attr("directions: int >= 1 = 1")                                \
+      .Attr("states: int >= 1") /* of all directions */                \
       .Attr("time_major: bool = false")                                \
       .Attr("go_backwards: bool = false")                              \
       .Attr("zero_output_for_mask: bool = false")                      \
@@ -50,19 +59,19 @@ struct Operands {
       .Attr("recompute: int >= 0 = 0")                                 \
       .Attr("scalars: string = ''")
 
-#define TFRNN_OPERANDS                                                                 \
-  Input("x: T")                           /* rows of [features] */                     \
-      .Input("initial_state: states * T") /* [batch, H], then [batch, units] */        \
-      .Input("kernel: T")                 /* [features, gates * units] */              \
-      .Input("recurrent_kernel: T")       /* [H, gates * units] */                     \
-      .Input("bias: T")                   /* [gates * units], or [2, ...]; optional */ \
-      .Input("mask: bool")                /* rows, optional */                         \
-      .Input("input_dropout: T")          /* [gates, batch, features], optional */     \
-      .Input("recurrent_dropout: T")      /* [gates or 1, batch, H], optional */       \
-      .Input("vectors: T")                /* [vectors, units], optional */             \
-      .Input("layer_norm: T")             /* [2, see LayerNormWidth], optional */      \
-      .Input("projection: T")             /* [units, H], optional */                   \
-      .Input("seed: int64")               /* [2], optional */
+#define TFRNN_OPERANDS                                                                         \
+  Input("x: directions * T")                      /* rows of [features] */                     \
+      .Input("initial_state: states * T")         /* [batch, H], then [batch, units] */        \
+      .Input("kernel: directions * T")            /* [features, gates * units] */              \
+      .Input("recurrent_kernel: directions * T")  /* [H, gates * units] */                     \
+      .Input("bias: directions * T")              /* [gates * units], or [2, ...]; optional */ \
+      .Input("mask: bool")                        /* rows, optional */                         \
+      .Input("input_dropout: directions * T")     /* [gates, batch, features], optional */     \
+      .Input("recurrent_dropout: directions * T") /* [gates or 1, batch, H], optional */       \
+      .Input("vectors: directions * T")           /* [vectors, units], optional */             \
+      .Input("layer_norm: directions * T")        /* [2, see LayerNormWidth], optional */      \
+      .Input("projection: directions * T")        /* [units, H], optional */                   \
+      .Input("seed: directions * int64")          /* [2], optional */
 
 #define TFRNN_UPSTREAM                   \
   Input("doutputs: T")                   \
@@ -74,7 +83,8 @@ struct Operands {
 #define TFRNN_DECLARE_OPS(name, counts, more)                                           \
   REGISTER_OP(name)                                                                     \
       .TFRNN_ATTRIBUTES more.Attr("keep_reserve: bool = true")                          \
-      .TFRNN_OPERANDS.Output("outputs: T")                                              \
+      .TFRNN_OPERANDS                                                                   \
+      .Output("outputs: T") /* rows of [directions * H] */                              \
       .Output("final_state: states * T")                                                \
       .Output("cell_states: T")                                                         \
       .Output("reserve_space: uint8")                                                   \
@@ -84,24 +94,24 @@ struct Operands {
       .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
       .Input("reserve_space: uint8")                                                    \
       .Output("dinitial_state: states * T")                                             \
-      .Output("dvectors: T")                                                            \
-      .Output("dlayer_norm: T")                                                         \
+      .Output("dvectors: directions * T")                                               \
+      .Output("dlayer_norm: directions * T")                                            \
       .Output("dgates: uint8")                                                          \
       .SetShapeFn([](InferenceContext* c) { return GradShape(c, counts(c)); })          \
       .Doc("The recurrence of " name " backwards.");                                    \
   REGISTER_OP(name "GradInput")                                                         \
       .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
       .Input("dgates: uint8")                                                           \
-      .Output("dx: T")                                                                  \
-      .SetShapeFn(GradInputShape)                                                       \
+      .Output("dx: directions * T")                                                     \
+      .SetShapeFn([](InferenceContext* c) { return GradInputShape(c, counts(c)); })     \
       .Doc("The gradient of " name " with respect to x.");                              \
   REGISTER_OP(name "GradWeights")                                                       \
       .TFRNN_ATTRIBUTES more.TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")          \
       .Input("dgates: uint8")                                                           \
-      .Output("dkernel: T")                                                             \
-      .Output("drecurrent_kernel: T")                                                   \
-      .Output("dbias: T")                                                               \
-      .Output("dprojection: T")                                                         \
+      .Output("dkernel: directions * T")                                                \
+      .Output("drecurrent_kernel: directions * T")                                      \
+      .Output("dbias: directions * T")                                                  \
+      .Output("dprojection: directions * T")                                            \
       .SetShapeFn([](InferenceContext* c) { return GradWeightsShape(c, counts(c)); })   \
       .Doc("The gradients of " name " with respect to its matrices and biases.");       \
   REGISTER_OP(name "GradRecompute")                                                     \
@@ -109,13 +119,13 @@ struct Operands {
       .TFRNN_OPERANDS.TFRNN_UPSTREAM.Input("outputs: T")                                \
       .Input("reserve_space: uint8")                                                    \
       .Output("dinitial_state: states * T")                                             \
-      .Output("dvectors: T")                                                            \
-      .Output("dlayer_norm: T")                                                         \
-      .Output("dx: T")                                                                  \
-      .Output("dkernel: T")                                                             \
-      .Output("drecurrent_kernel: T")                                                   \
-      .Output("dbias: T")                                                               \
-      .Output("dprojection: T")                                                         \
+      .Output("dvectors: directions * T")                                               \
+      .Output("dlayer_norm: directions * T")                                            \
+      .Output("dx: directions * T")                                                     \
+      .Output("dkernel: directions * T")                                                \
+      .Output("drecurrent_kernel: directions * T")                                      \
+      .Output("dbias: directions * T")                                                  \
+      .Output("dprojection: directions * T")                                            \
       .SetShapeFn([](InferenceContext* c) { return GradRecomputeShape(c, counts(c)); }) \
       .Doc("All gradients of a " name " that kept the states between segments only.")
 

@@ -82,10 +82,11 @@ class Gathering {
   std::atomic<int> finished_{0};
 };
 
-// One team at a time in a process: two that wait for their members would fight for the cores.
-inline std::atomic<bool>& TeamIsOut() {
-  static std::atomic<bool> out{false};
-  return out;
+// The members of all teams of the process, no more than there are threads: teams that wait for
+// their members would fight for the cores.
+inline std::atomic<int>& TeamMembers() {
+  static std::atomic<int> members{0};
+  return members;
 }
 
 inline cpu::Pool PoolOn(tensorflow::thread::ThreadPool* threads) {
@@ -101,12 +102,15 @@ inline cpu::Pool PoolOn(tensorflow::thread::ThreadPool* threads) {
   };
   pool.gather = [](void* context, int most, int patience, void (*member)(void*, int, int),
                    void* argument) {
-    if (TeamIsOut().exchange(true)) return member(argument, 0, 1);
-    const auto gathering = std::make_shared<Gathering>(most, member, argument);
     auto* const pool = static_cast<tensorflow::thread::ThreadPool*>(context);
+    if (TeamMembers().fetch_add(most) + most > pool->NumThreads()) {
+      TeamMembers().fetch_sub(most);
+      return member(argument, 0, 1);
+    }
+    const auto gathering = std::make_shared<Gathering>(most, member, argument);
     for (int i = 1; i < most; ++i) pool->Schedule([gathering] { gathering->Join(); });
     gathering->Lead(patience);
-    TeamIsOut().store(false);
+    TeamMembers().fetch_sub(most);
   };
   return pool;
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -22,6 +23,39 @@ _SCALARS = (
     "projection_clip",
 )
 _WEIGHTS = ("kernel", "recurrent_kernel", "bias", "projection")
+
+
+class Direction(NamedTuple):
+    """The operands that a direction of a layer has of its own.
+
+    Attributes:
+        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        initial_state: one `[batch, units]` for each state; the first, as the outputs, is as wide as
+            the `projection`, if there is one.
+        kernel: `[features, gates * units]`.
+        recurrent_kernel: `[units, gates * units]`, or `[units]` if the cell is diagonal.
+        bias: the cell's bias, or None.
+        input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product with
+            each gate's weights, the same at every step; or None. It has no gradient.
+        recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand; or
+            `[1, batch, units]` if all gates have the same.
+        peephole: `[3, units]`, or None.
+        layer_norm: gains and offsets, `[2, columns]`, or None.
+        projection: `[units, outputs]`, or None.
+        seed: integers `[2]`, or None if nothing is drawn.
+    """
+
+    inputs: Any
+    initial_state: Sequence[Any]
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+    input_dropout_mask: Any = None
+    recurrent_dropout_mask: Any = None
+    peephole: Any = None
+    layer_norm: Any = None
+    projection: Any = None
+    seed: Any = None
 
 
 class FusedOp:
@@ -73,68 +107,27 @@ class FusedOp:
             )
 
     def __call__(
-        self,
-        inputs: Any,
-        initial_state: Sequence[Any],
-        kernel: Any,
-        recurrent_kernel: Any,
-        bias: Any,
-        mask: Any,
-        *,
-        input_dropout_mask: Any = None,
-        recurrent_dropout_mask: Any = None,
-        peephole: Any = None,
-        layer_norm: Any = None,
-        projection: Any = None,
-        seed: Any = None,
-        keep_reserve: bool,
-        **options: Any,
+        self, directions: Sequence[Direction], mask: Any, *, keep_reserve: bool, **options: Any
     ) -> tuple[Any, ...]:
         """Runs the forward op.
 
         Args:
-            inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
-            initial_state: one `[batch, units]` for each state; the first, as the outputs, is as
-                wide as the `projection`, if there is one.
-            kernel: `[features, gates * units]`.
-            recurrent_kernel: `[units, gates * units]`, or `[units]` if the cell is diagonal.
-            bias: the cell's bias, or None.
-            mask: boolean, the first two axes of `inputs`; or None.
-            input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product
-                with each gate's weights, the same at every step; or None. It has no gradient.
-            recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand; or
-                `[1, batch, units]` if all gates have the same.
-            peephole: `[3, units]`, or None.
-            layer_norm: gains and offsets, `[2, columns]`, or None.
-            projection: `[units, outputs]`, or None.
-            seed: integers `[2]`, or None if nothing is drawn.
+            directions: the operands of the layer; or of both its directions, of which the second
+                goes the other way through time. These have the same shapes, and the same operands
+                are None.
+            mask: boolean, the first two axes of the inputs; or None.
             keep_reserve: whether to keep what the gradient needs. Without it a gradient is still
                 right, but runs the forward op a second time.
             **options: the other options by the functions' names; those left out are off.
 
         Returns:
-            `(outputs, final_state)`: laid out as `inputs`, and one tensor for each state; and the
-            cell state of every step, if `return_cell_states`.
+            `(outputs, final_state)`: laid out as the inputs, those of a second direction beside
+            those of the first and at the time of the first's; and one tensor for each state of each
+            direction; and the cell state of every step, if `return_cell_states`.
         """
-        dtype = inputs.dtype
-        absent = tf.zeros([0], dtype)
-        vectors = peephole
-        if self.diagonal:
-            recurrent_kernel, vectors = absent, recurrent_kernel[tf.newaxis]
         scalars = {name: options.pop(name, None) for name in _SCALARS}
         outputs, final_state, cell_states, _ = self.function("")(
-            inputs,
-            tuple(initial_state),
-            kernel,
-            recurrent_kernel,
-            absent if bias is None else bias,
-            tf.zeros([0], tf.bool) if mask is None else mask,
-            absent if input_dropout_mask is None else input_dropout_mask,
-            absent if recurrent_dropout_mask is None else recurrent_dropout_mask,
-            absent if vectors is None else vectors,
-            absent if layer_norm is None else layer_norm,
-            absent if projection is None else projection,
-            tf.zeros([0], tf.int64) if seed is None else tf.cast(seed, tf.int64),
+            *self._operands(directions, mask).arguments(),
             scalars=" ".join(
                 f"{name}={float(value)!r}" for name, value in scalars.items() if value is not None
             ),
@@ -143,6 +136,32 @@ class FusedOp:
         )
         results = outputs, tuple(final_state)
         return (*results, cell_states) if options.get("return_cell_states") else results
+
+    def _operands(self, directions: Sequence[Direction], mask: Any) -> Operands:
+        absent = tf.zeros([0], directions[0].inputs.dtype)
+        no_seed = tf.zeros([0], tf.int64)
+        operands = Operands(*([] for _ in dataclasses.fields(Operands)))
+        operands.mask = tf.zeros([0], tf.bool) if mask is None else mask
+        for own in directions:
+            recurrent_kernel, vectors = own.recurrent_kernel, own.peephole
+            if self.diagonal:
+                recurrent_kernel, vectors = absent, recurrent_kernel[tf.newaxis]
+            operands.x.append(own.inputs)
+            operands.initial_state += own.initial_state
+            operands.kernel.append(own.kernel)
+            operands.recurrent_kernel.append(recurrent_kernel)
+            operands.seed.append(no_seed if own.seed is None else tf.cast(own.seed, tf.int64))
+            optional = {
+                "bias": own.bias,
+                "input_dropout": own.input_dropout_mask,
+                "recurrent_dropout": own.recurrent_dropout_mask,
+                "vectors": vectors,
+                "layer_norm": own.layer_norm,
+                "projection": own.projection,
+            }
+            for name, tensor in optional.items():
+                getattr(operands, name).append(absent if tensor is None else tensor)
+        return operands
 
     def function(self, suffix: str) -> Callable[..., Any]:
         """The generated function of one op: TfrnnLstmGrad is `ops.tfrnn_lstm_grad`."""
@@ -154,7 +173,7 @@ class FusedOp:
 
     def _gradient(self, op: Any, doutputs: Any, *upstream: Any) -> list[Any]:
         """The gradients of the forward op's inputs, in their order."""
-        operands, _ = Operands.split(op.inputs)
+        operands, _ = Operands.split(op.inputs, op)
         attributes = self.attributes_of(op)
         if op.get_attr("keep_reserve"):
             outputs, *_, reserve_space = op.outputs
@@ -164,17 +183,18 @@ class FusedOp:
             )
         *dfinal_state, dcell_states, _ = upstream
         given = (*operands.arguments(), doutputs, dfinal_state, dcell_states, outputs)
-        gradient = operands.like(None)
         if attributes["recompute"]:
-            found = self._all_at_once(op, given, reserve_space, attributes)
+            found = self._all_at_once(op, operands, given, reserve_space, attributes)
         else:
             found = self._step_by_step(op, operands, given, reserve_space, attributes)
-        for name, result in found.items():
-            if name in ("x", "initial_state") or operands.has(name):
-                setattr(gradient, name, result)
         if operands.has("bias") and operands.has("layer_norm"):
-            gradient.bias = _offsets(gradient.layer_norm, operands.bias)
-        return gradient.flat()
+            found["bias"] = list(map(_offsets, found["layer_norm"], operands.bias))
+        gradients: list[Any] = [None] * len(op.inputs)
+        for name, results in found.items():
+            if operands.has(name):
+                places = operands.places(name)
+                gradients[places.start : places.stop] = results
+        return gradients
 
     def _step_by_step(
         self, op: Any, operands: Operands, given: Any, reserve_space: Any, attributes: Any
@@ -183,19 +203,19 @@ class FusedOp:
         *found, dgates = self.function("Grad")(*given, reserve_space, **attributes)
         gradients = dict(zip(("initial_state", "vectors", "layer_norm"), found, strict=True))
         unused = unused_gradients(op)
-        if 0 not in unused:
+        if not unused.issuperset(operands.places("x")):
             gradients["x"] = self.function("GradInput")(*given, dgates, **attributes)
-        if not unused.issuperset(operands.index(name) for name in _WEIGHTS):
+        if not unused.issuperset(place for name in _WEIGHTS for place in operands.places(name)):
             found = self.function("GradWeights")(*given, dgates, **attributes)
             gradients.update(zip(_WEIGHTS, found, strict=True))
         return gradients
 
     def _all_at_once(
-        self, op: Any, given: Any, reserve_space: Any, attributes: Any
+        self, op: Any, operands: Operands, given: Any, reserve_space: Any, attributes: Any
     ) -> dict[str, Any]:
         """All gradients of a call that kept only some states: segments cannot be pruned."""
         names = ("initial_state", "vectors", "layer_norm", "x", *_WEIGHTS)
-        skips = 0 in unused_gradients(op)
+        skips = unused_gradients(op).issuperset(operands.places("x"))
         results = self.function("GradRecompute")(
             *given, reserve_space, skip_input=skips, **attributes
         )

@@ -11,57 +11,71 @@ from typing import Any
 class Operands:
     """The inputs of a forward op, which its gradient's ops take too, in their order.
 
-    An absent operand is a vector of no elements.
+    All but the mask are lists, with one tensor for each direction; the states of a direction follow
+    one another. An absent operand is a vector of no elements.
     """
 
-    x: Any
+    x: list[Any]
     initial_state: list[Any]
-    kernel: Any
-    recurrent_kernel: Any
-    bias: Any
+    kernel: list[Any]
+    recurrent_kernel: list[Any]
+    bias: list[Any]
     mask: Any
-    input_dropout: Any
-    recurrent_dropout: Any
-    vectors: Any
-    layer_norm: Any
-    projection: Any
-    seed: Any
+    input_dropout: list[Any]
+    recurrent_dropout: list[Any]
+    vectors: list[Any]
+    layer_norm: list[Any]
+    projection: list[Any]
+    seed: list[Any]
 
     @classmethod
-    def split(cls, inputs: Sequence[Any], states: int | None = None) -> tuple[Operands, list[Any]]:
-        """Operands out of an op's flat inputs, and what follows them.
+    def split(cls, inputs: Sequence[Any], op: Any) -> tuple[Operands, list[Any]]:
+        """Operands out of flat inputs, and what follows them.
 
         Args:
-            inputs: the inputs of an op.
-            states: how many states there are; None if nothing follows the operands.
+            inputs: the inputs of an op of the cell, or something for each.
+            op: that op, which knows how many there are of each kind.
         """
-        others = len(dataclasses.fields(cls)) - 1
-        count = len(inputs) - others if states is None else states
-        end = others + count
-        x, *rest = inputs[:end]
-        return cls(x, list(rest[:count]), *rest[count:]), list(inputs[end:])
+        counts = {"initial_state": op.get_attr("states"), "mask": 1}
+        parts, begin = [], 0
+        for field in dataclasses.fields(cls):
+            end = begin + counts.get(field.name, op.get_attr("directions"))
+            part = list(inputs[begin:end])
+            parts.append(part[0] if field.name == "mask" else part)
+            begin = end
+        return cls(*parts), list(inputs[begin:])
+
+    @property
+    def directions(self) -> int:
+        """How many directions there are."""
+        return len(self.x)
 
     def arguments(self) -> list[Any]:
-        """The operands as an op's function takes them, the states in a list."""
+        """The operands as an op's function takes them: lists but for the mask."""
         return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
     def flat(self) -> list[Any]:
         """The operands in one list."""
-        return [self.x, *self.initial_state, *self.arguments()[2:]]
-
-    def like(self, value: Any) -> Operands:
-        """Operands that are all `value`."""
-        return Operands.split([value] * len(self.flat()))[0]
+        return [tensor for part in self.arguments() for tensor in _as_list(part)]
 
     def has(self, name: str) -> bool:
         """Whether an optional operand is there. One of a rank unknown to the graph is."""
-        shape = getattr(self, name).shape
+        shape = _as_list(getattr(self, name))[0].shape
         return shape.rank != 1 or shape[0] != 0
 
-    def index(self, name: str) -> int:
-        """The place of an operand after the states in the flat list."""
-        names = [field.name for field in dataclasses.fields(self)]
-        return names.index(name) - 1 + len(self.initial_state)
+    def places(self, name: str) -> range:
+        """The places of an operand in the flat list."""
+        begin = 0
+        for field in dataclasses.fields(self):
+            end = begin + len(_as_list(getattr(self, field.name)))
+            if field.name == name:
+                return range(begin, end)
+            begin = end
+        raise KeyError(name)
+
+
+def _as_list(part: Any) -> list[Any]:
+    return part if isinstance(part, list) else [part]
 
 
 def unused_gradients(op: Any) -> set[int]:

@@ -9,6 +9,7 @@ the derivative of a gradient.
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,16 +33,16 @@ def second_gradient(fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any
         op: the operation.
         upstream: the gradients of its results.
     """
-    states = op.get_attr("states")
     # Copies, as one tensor may have been given twice: for both states, or for two weights.
     inputs = [tf.identity(tensor) for tensor in op.inputs[:-2]]  # not the saved outputs and dgates
-    operands, doutputs = Operands.split(inputs, states)
+    operands, doutputs = Operands.split(inputs, op)
     # A tape tells what it does not need, which saves most of the work: forward mode needs only
     # the derivative by doutputs, in which the product is linear.
-    present = [operands.index(name) for name in _WEIGHTS if operands.has(name)]
+    names = ("x", "initial_state", *(name for name in _WEIGHTS if operands.has(name)))
+    present = [place for name in names for place in operands.places(name)]
     after = range(len(inputs) - len(doutputs), len(inputs))
     unused = unused_gradients(op)
-    places = [i for i in (*range(1 + states), *present, *after) if i not in unused]
+    places = [i for i in (*present, *after) if i not in unused]
     sources = [inputs[i] for i in places]
     targets, weights = _results_of(suffix, op, operands, upstream)
     with tf.GradientTape() as outer:
@@ -67,34 +68,26 @@ def _results_of(
 ) -> tuple[list[Any], list[Any]]:
     """The operands whose gradients an op of the gradient computes, and the gradients of those."""
     names: tuple[str, ...] = ("x",) if suffix == "GradInput" else _MATRICES
-    targets: list[Any] = []
     if suffix in ("Grad", "GradRecompute"):
-        targets = list(operands.initial_state)
-        names = ("vectors", "layer_norm")
+        names = ("initial_state", "vectors", "layer_norm")
     if suffix == "GradRecompute":
         names += ("x", *_MATRICES)
-    weights = list(upstream[: len(targets)])
-    for name, weight in zip(names, upstream[len(targets) :], strict=False):
+    targets: list[Any] = []
+    weights: list[Any] = []
+    given = iter(upstream)
+    for name in names:
         of_offsets = name == "bias" and operands.has("layer_norm")  # its gradient is that of these
         skipped = name == "x" and suffix == "GradRecompute" and op.get_attr("skip_input")
+        own = getattr(operands, name)
+        own_weights = list(itertools.islice(given, len(own)))
         if operands.has(name) and not of_offsets and not skipped:
-            targets.append(getattr(operands, name))
-            weights.append(weight)
+            targets += own
+            weights += own_weights
     return targets, weights
 
 
 def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
     """The results of the forward op that can be differentiated, by the reference."""
-
-    def optional(name: str) -> Any:
-        return getattr(operands, name) if operands.has(name) else None
-
-    def per_gate(name: str) -> Any:
-        if not operands.has(name):
-            return None
-        factors = tf.unstack(getattr(operands, name))
-        return factors if len(factors) > 1 else factors * fused.gates  # one serves all
-
     attributes = dict(fused.attributes_of(op))
     for word in attributes.pop("scalars").decode().split():
         name, value = word.split("=")
@@ -102,13 +95,38 @@ def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
     for name in ("activation", "recurrent_activation"):
         attributes[name] = attributes[name].decode()
     attributes["recompute"] = attributes["recompute"] or None
+    outputs, states, others = [], [], []
+    for direction in range(operands.directions):
+        found, final_state, *others = _replay_direction(fused, operands, direction, attributes)
+        if direction > 0:
+            found = tf.reverse(found, [0 if attributes["time_major"] else 1])
+        outputs.append(found)
+        states += tf.nest.flatten(final_state)
+    return [tf.concat(outputs, -1) if len(outputs) > 1 else outputs[0], *states, *others]
+
+
+def _replay_direction(
+    fused: FusedOp, operands: Operands, direction: int, attributes: dict[str, Any]
+) -> Any:
+    """What the reference returns for one direction."""
+
+    def optional(name: str) -> Any:
+        return getattr(operands, name)[direction] if operands.has(name) else None
+
+    def per_gate(name: str) -> Any:
+        if not operands.has(name):
+            return None
+        factors = tf.unstack(getattr(operands, name)[direction])
+        return factors if len(factors) > 1 else factors * fused.gates  # one serves all
+
     vectors = optional("vectors")
-    recurrent_kernel = operands.recurrent_kernel
+    recurrent_kernel = operands.recurrent_kernel[direction]
     if fused.diagonal:
         recurrent_kernel, vectors = vectors[0], None
     options = {
         **attributes,
-        "mask": optional("mask"),
+        "go_backwards": attributes["go_backwards"] != (direction > 0),
+        "mask": operands.mask if operands.has("mask") else None,
         "input_dropout_mask": per_gate("input_dropout"),
         "recurrent_dropout_mask": per_gate("recurrent_dropout"),
         "peephole": vectors,
@@ -117,12 +135,12 @@ def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
         "seed": optional("seed"),
     }
     known = inspect.signature(fused.reference).parameters
-    outputs, final_state, *cell_states = fused.reference(
-        operands.x,
-        operands.initial_state,
-        operands.kernel,
+    states = len(operands.initial_state) // operands.directions
+    return fused.reference(
+        operands.x[direction],
+        operands.initial_state[direction * states : (direction + 1) * states],
+        operands.kernel[direction],
         recurrent_kernel,
         optional("bias"),
         **{name: value for name, value in options.items() if name in known},
     )
-    return [outputs, *tf.nest.flatten(final_state), *cell_states]
