@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfrnn_ops import _cells
-from tfrnn_ops._arguments import Weights
-from tfrnn_ops._execute import execute
+from tfrnn_ops._arguments import Weights, as_mask
+from tfrnn_ops._execute import DirectionArguments, execute, execute_both
 from tfrnn_ops.options import Options
 from tfrnn_ops.path import Request, decide
 
@@ -45,6 +45,7 @@ def factors(name):
         "recompute": (None, *((1, 3) if kind.options["recompute"] else ())),
         "time_major": (False, True),
         "go_backwards": (False, True),
+        "both_directions": (False, True),  # not where the cell states are returned
         "zero_output_for_mask": (False, True),
         "mask": MASKS,
         "keep_reserve": (True, False),
@@ -115,6 +116,10 @@ class Combination:
             "input_dropout_mask": self.dropout_mask("input_dropout_mask", batch, features),
             "recurrent_dropout_mask": self.dropout_mask("recurrent_dropout_mask", batch, width),
         }
+        self.both = row["both_directions"] and not row.get("return_cell_states")
+        if self.both:  # the second direction has the first's numbers in another order
+            own = [name for name in self.tensors if name != "inputs"]
+            self.tensors |= {f"backward {n}": self.tensors[n][..., ::-1].copy() for n in own}
         self.mask, self.lengths = self.draw_mask(batch, time)
         if row["time_major"]:
             self.tensors["inputs"] = self.tensors["inputs"].swapaxes(0, 1)
@@ -189,52 +194,82 @@ class Combination:
             variables: what `variables` returns, or tensors like that.
             reference: whether to run the reference, instead of the fused op.
         """
-        row, variables = self.row, dict(variables)
-        dtype = variables["inputs"].dtype
-        states = [variables.pop(name) for name in ("h", "c") if name in variables] or None
-        inputs = variables.pop("inputs")
+        row, request = self.row, self.request
+        decision = decide(request)
+        assert decision.path == "fused", decision.reasons
+        directions = [self.arguments(variables)]
+        if self.both:
+            directions.append(self.arguments(variables, "backward "))
+        layout = {n: row[n] for n in ("time_major", "zero_output_for_mask", "keep_reserve")}
+        if self.both and not reference:
+            mask = as_mask(self.mask, self.lengths, variables["inputs"], row["time_major"])
+            outputs, states = execute_both(
+                request,
+                decision,
+                directions,
+                mask=mask,
+                go_backwards=row["go_backwards"],
+                **layout,
+            )
+            return [outputs, *tf.nest.flatten(states)]
+        if reference:
+            decision = dataclasses.replace(decision, path="reference")
+        results = [
+            execute(
+                request,
+                decision,
+                **{f.name: getattr(own, f.name) for f in dataclasses.fields(own)},
+                mask=self.mask,
+                sequence_length=self.lengths,
+                go_backwards=row["go_backwards"] != (i > 0),
+                **layout,
+            )
+            for i, own in enumerate(directions)
+        ]
+        if self.both:
+            (forward, *states), (backward, *others) = results
+            backward = tf.reverse(backward, [0 if row["time_major"] else 1])
+            results = tf.concat([forward, backward], -1), states, others
+        return [r for r in tf.nest.flatten(tuple(results)) if r is not None]
+
+    @property
+    def request(self):
+        """What decides the path."""
+        row = self.row
         options = {n: row[n] for n in ("recurrent_dropout", "zoneout", "recompute")}
         for name in (*self.kind.activations, "cell_zoneout", "cell_clip", "return_cell_states"):
             if name in row:
                 options[name] = row[name]
         if row.get("projection") == "clipped":
             options["projection_clip"] = 0.125
-        request = Request(
+        return Request(
             self.kind,
             Options(
                 **options,
-                **{n: n in variables for n in ("peephole", "projection", "layer_norm")},
+                **{n: n in self.tensors for n in ("peephole", "projection", "layer_norm")},
                 reset_after=self.name != "gru_reset_before",
                 layer_norm_epsilon=0.125 if row["layer_norm"] == "epsilon" else 1e-3,
                 layer_norm_carry=row["layer_norm"] == "carry",
             ),
             training=row["training"],
         )
-        decision = decide(request)
-        assert decision.path == "fused", decision.reasons
-        if reference:
-            decision = dataclasses.replace(decision, path="reference")
+
+    def arguments(self, variables, prefix=""):
+        """What a direction has of its own, of tensors whose names begin with the prefix."""
+        row, dtype = self.row, variables["inputs"].dtype
+        names = [name for name in self.tensors if name != "inputs" and " " not in name]
+        own = {name: variables[f"{prefix}{name}"] for name in names}
+        states = [own.pop(name) for name in ("h", "c") if name in own] or None
+        order = -1 if prefix else 1
         dropout = {
             name: tf.nest.map_structure(
-                lambda m: tf.cast(tf.constant(m, row["dtype"]), dtype), mask
+                lambda m: tf.cast(tf.constant(m[:, ::order], row["dtype"]), dtype), mask
             )
             for name, mask in self.dropout.items()
             if mask is not None
         }
-        results = execute(
-            request,
-            decision,
-            inputs,
-            states,
-            Weights(**variables),
-            seed=self.random_seed if request.drawing else None,
-            mask=self.mask,
-            sequence_length=self.lengths,
-            keep_reserve=row["keep_reserve"],
-            **{n: row[n] for n in ("time_major", "go_backwards", "zero_output_for_mask")},
-            **dropout,
-        )
-        return [r for r in tf.nest.flatten(tuple(results)) if r is not None]
+        seed = self.random_seed[::order] if self.request.drawing else None
+        return DirectionArguments(variables["inputs"], states, Weights(**own), seed, **dropout)
 
     def values_and_gradients(self, dtype, *, reference):
         """The results, and the gradient of a fixed random sum of them by every tensor."""

@@ -10,6 +10,7 @@ from problems import problem
 from tolerance import assert_close, assert_same_bits
 
 import tfrnn_ops
+from tfrnn_ops.fused import Direction
 
 SHAPE = [3, 5, 4]
 
@@ -116,15 +117,13 @@ def test_the_op_takes_one_mask_for_all_gates(case):
 
     def call(factors):
         def run():
-            results = kind.fused(
+            direction = Direction(
                 given.inputs,
                 given.states,
                 *given.weights.values(),
-                None,
                 recurrent_dropout_mask=factors,
-                keep_reserve=True,
             )
-            return tf.nest.flatten(results)
+            return tf.nest.flatten(kind.fused([direction], None, keep_reserve=True))
 
         with tf.GradientTape() as tape:
             tape.watch(variables)

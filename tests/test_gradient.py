@@ -9,6 +9,7 @@ from test_forward import SIZES
 from tolerance import assert_close
 
 from tfrnn_ops import fused
+from tfrnn_ops.fused import Direction
 
 
 def gradients(function, case, tensors, **options):
@@ -102,10 +103,9 @@ def test_without_reserve_space_it_is_the_same(case):
 
     def run(keep_reserve):
         def function():
+            direction = Direction(tensors.inputs, tensors.states, *tensors.weights)
             return getattr(fused, case.name)(
-                tensors.inputs,
-                tensors.states,
-                *tensors.weights,
+                [direction],
                 mask,
                 zero_output_for_mask=False,
                 keep_reserve=keep_reserve,

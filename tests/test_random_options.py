@@ -59,6 +59,7 @@ def test_a_masked_call_equals_one_call_for_each_row(data):
     row |= {"training": False, "batch": 3, "time": 5, "mask": "random", "keep_reserve": False}
     row |= {"input_dropout_mask": "off", "recurrent_dropout_mask": "off", "initial_state": True}
     row |= {"go_backwards": False, "time_major": False, "return_cell_states": False}
+    row |= {"both_directions": False}
     combination = Combination(name, {n: v for n, v in row.items() if n in factors(name)})
     variables, mask = combination.variables("float64"), combination.mask
     _, *together = combination(variables, reference=False)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfrnn_ops import _arguments
 from tfrnn_ops._arguments import Weights
+from tfrnn_ops.fused.common import Direction
 from tfrnn_ops.path import Decision, ReferencePathWarning, Request, activation_name
 
 
@@ -64,42 +67,34 @@ def execute(
             each gate; or None.
         recurrent_dropout_mask: likewise, of the recurrent state.
     """
-    cell, options = request.cell, request.options
-    inputs = _arguments.as_inputs(inputs)
-    weights = _arguments.as_weights(cell, inputs, weights, options.reset_after)
-    states = _arguments.as_states(cell, initial_state, inputs, weights, time_major)
-    mask = _arguments.as_mask(mask, sequence_length, inputs, time_major)
+    cell = request.cell
+    own = DirectionArguments(
+        inputs, initial_state, weights, seed, input_dropout_mask, recurrent_dropout_mask
+    ).checked(request, time_major)
+    mask = _arguments.as_mask(mask, sequence_length, own.inputs, time_major)
     keywords = {
         "time_major": time_major,
         "go_backwards": go_backwards,
         "zero_output_for_mask": zero_output_for_mask,
-        **_option_keywords(request, decision, weights, seed),
+        **_option_keywords(request, decision),
     }
-    own_weights = (weights.kernel, weights.recurrent_kernel, weights.bias)
     if decision.path == "fused":
         assert cell.fused is not None
-        if isinstance(input_dropout_mask, tf.Tensor):  # of all gates: cheaper outside the op
-            inputs *= tf.expand_dims(input_dropout_mask, 0 if time_major else 1)
-            input_dropout_mask = None
-        results = cell.fused(
-            inputs,
-            states,
-            *own_weights,
-            mask,
-            input_dropout_mask=_factors(input_dropout_mask),
-            recurrent_dropout_mask=_factors(recurrent_dropout_mask),
-            keep_reserve=keep_reserve,
-            **keywords,
-        )
+        direction = own.direction(request, time_major)
+        results = cell.fused([direction], mask, keep_reserve=keep_reserve, **keywords)
     else:
+        weights = own.weights
         results = cell.reference(
-            inputs,
-            states,
-            *own_weights,
+            own.inputs,
+            own.initial_state,
+            weights.kernel,
+            weights.recurrent_kernel,
+            weights.bias,
             mask=mask,
             unroll=unroll,
             input_dropout_mask=input_dropout_mask,
             recurrent_dropout_mask=recurrent_dropout_mask,
+            **own.of_options(request),
             **keywords,
         )
     outputs, final_state = results[:2]
@@ -108,24 +103,108 @@ def execute(
     return Results(outputs, final_state, *results[2:])
 
 
-def _option_keywords(
-    request: Request, decision: Decision, weights: Weights, seed: Any
-) -> dict[str, Any]:
-    """The options that are on, by the names of the functions' arguments.
+def execute_both(
+    request: Request,
+    decision: Decision,
+    directions: Sequence[DirectionArguments],
+    *,
+    mask: Any,
+    keep_reserve: bool,
+    time_major: bool,
+    go_backwards: bool,
+    zero_output_for_mask: bool,
+) -> tuple[Any, list[tuple[Any, ...]]]:
+    """Runs both directions of a layer in one call of the fused op.
+
+    Args:
+        request: the cell and its options, which both directions share.
+        decision: the path to take, the fused one.
+        directions: what each has of its own, of the same shapes.
+        mask: boolean, the first two axes of the inputs; or None.
+        keep_reserve: whether the fused op keeps what its gradient needs.
+        time_major: whether time is the first axis.
+        go_backwards: whether the first direction processes the last step first; the second goes
+            the other way.
+        zero_output_for_mask: whether masked steps put out zeros.
+
+    Returns:
+        The outputs of both side by side along the last axis, in the first direction's order; and
+        the final states of each direction.
+    """
+    assert decision.path == "fused"
+    assert request.cell.fused is not None
+    outputs, states = request.cell.fused(
+        [d.checked(request, time_major).direction(request, time_major) for d in directions],
+        mask,
+        keep_reserve=keep_reserve,
+        time_major=time_major,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zero_output_for_mask,
+        **_option_keywords(request, decision),
+    )
+    count = len(request.cell.states)
+    return outputs, [states[:count], states[count:]]
+
+
+@dataclasses.dataclass(frozen=True)
+class DirectionArguments:
+    """What one direction of a call has of its own; see `execute`."""
+
+    inputs: Any
+    initial_state: Any
+    weights: Weights
+    seed: Any = None
+    input_dropout_mask: Any = None
+    recurrent_dropout_mask: Any = None
+
+    def checked(self, request: Request, time_major: bool) -> DirectionArguments:
+        """The same as tensors, of which the shapes fit."""
+        cell = request.cell
+        inputs = _arguments.as_inputs(self.inputs)
+        weights = _arguments.as_weights(cell, inputs, self.weights, request.options.reset_after)
+        states = _arguments.as_states(cell, self.initial_state, inputs, weights, time_major)
+        seed = _arguments.as_seed(self.seed, request.drawing) if request.drawing else None
+        return dataclasses.replace(
+            self, inputs=inputs, initial_state=states, weights=weights, seed=seed
+        )
+
+    def of_options(self, request: Request) -> dict[str, Any]:
+        """The operands of options that are on, by the names of the functions' arguments."""
+        names = (n for n in ("peephole", "projection", "layer_norm") if n in request.in_force)
+        tensors = {name: getattr(self.weights, name) for name in names}
+        return {**tensors, "seed": self.seed} if request.drawing else tensors
+
+    def direction(self, request: Request, time_major: bool) -> Direction:
+        """The operands of the fused op."""
+        inputs, input_mask = self.inputs, self.input_dropout_mask
+        if isinstance(input_mask, tf.Tensor):  # of all gates: cheaper outside the op
+            inputs *= tf.expand_dims(input_mask, 0 if time_major else 1)
+            input_mask = None
+        return Direction(
+            inputs,
+            self.initial_state,
+            self.weights.kernel,
+            self.weights.recurrent_kernel,
+            self.weights.bias,
+            _factors(input_mask),
+            _factors(self.recurrent_dropout_mask),
+            **self.of_options(request),
+        )
+
+
+def _option_keywords(request: Request, decision: Decision) -> dict[str, Any]:
+    """The options that are on and no tensors, by the names of the functions' arguments.
 
     The fused op is told its activations only if it has a choice of them.
     """
     cell, options = request.cell, request.options
     keywords = {name: getattr(options, name) for name in request.in_force}
-    for name in ("peephole", "projection", "layer_norm"):
-        if name in keywords:
-            keywords[name] = getattr(weights, name)
-    if "layer_norm" in keywords:
+    for name in ("peephole", "projection"):
+        keywords.pop(name, None)
+    if keywords.pop("layer_norm", False):
         keywords["layer_norm_epsilon"] = options.layer_norm_epsilon
     if "zoneout" in keywords or "cell_zoneout" in keywords or request.drawing:
         keywords["training"] = request.training
-    if request.drawing:
-        keywords["seed"] = _arguments.as_seed(seed, request.drawing)
     if "reset_after" in cell.options:
         keywords["reset_after"] = options.reset_after
     for name in cell.activations:

@@ -174,7 +174,13 @@ def _gradient_bytes(request: Request, sizes: Mapping[str, int | None], dtype: st
 
 def _explain_bidirectional(layer: Bidirectional, inputs: Any, training: bool) -> Explanation:
     parts = [explain(p, inputs, training=training) for p in layer.directions]
-    return _join(layer, parts, {"merge_mode": f"{layer.merge_mode}, after the two ops"})
+    apart = layer.why_two_calls(training)
+    how = "in the op" if apart is None and layer.merge_mode == "concat" else "after the op"
+    note = "both directions run in one call of the op"
+    if apart is not None:
+        note = f"each direction has a call of its own: {apart}"
+    joined = _join(layer, parts, {"merge_mode": f"{layer.merge_mode}, {how}"})
+    return dataclasses.replace(joined, notes=(note,))
 
 
 def _explain_stack(layer: StackedRNN, inputs: Any, training: bool) -> Explanation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -9,8 +10,8 @@ import tensorflow as tf
 
 from tfrnn_ops._arguments import Weights
 from tfrnn_ops._cells import Cell
-from tfrnn_ops._execute import Results, execute, warn_if_not_fused
-from tfrnn_ops.path import Request, decide, keeps_reserve
+from tfrnn_ops._execute import DirectionArguments, Results, execute, warn_if_not_fused
+from tfrnn_ops.path import Decision, Request, decide, keeps_reserve
 
 
 class Recurrent(keras.Layer):
@@ -40,25 +41,37 @@ class Recurrent(keras.Layer):
 
         `step_inputs` is the first step, to draw a dropout mask for; None if one is drawn.
         """
-        decision = decide(request)
-        if decision.reasons not in self._reasons_told:
-            warn_if_not_fused(decision, f"{type(self).__name__} {self.name!r}", stacklevel=2)
-            self._reasons_told |= {decision.reasons}
-        if request.drops(request.dropout):
-            arguments["input_dropout_mask"] = cell.get_dropout_mask(step_inputs)
-        if request.drops(request.recurrent_dropout):
-            arguments["recurrent_dropout_mask"] = cell.get_recurrent_dropout_mask(initial_state[0])
-        if request.drawing:
-            arguments["seed"] = cell.seed_generator.next()
+        decision = self._decide(request)
+        own = arguments_of_call(cell, request, inputs, initial_state, step_inputs)
         return execute(
             request,
             decision,
-            inputs,
-            initial_state,
-            _weights(cell, request),
+            **{field.name: getattr(own, field.name) for field in dataclasses.fields(own)},
             keep_reserve=keeps_reserve(request.training),
             **arguments,
         )
+
+    def _decide(self, request: Request) -> Decision:
+        """The path of a call, of which it warns if it is another than before."""
+        decision = decide(request)
+        if decision.reasons not in self._reasons_told:
+            warn_if_not_fused(decision, f"{type(self).__name__} {self.name!r}", stacklevel=3)
+            self._reasons_told |= {decision.reasons}
+        return decision
+
+
+def arguments_of_call(
+    cell: Any, request: Request, inputs: Any, initial_state: Any, step_inputs: Any = None
+) -> DirectionArguments:
+    """What a cell gives to a call over `inputs`; `step_inputs` as for `_run`."""
+    drawn: dict[str, Any] = {}  # in this order
+    if request.drops(request.dropout):
+        drawn["input_dropout_mask"] = cell.get_dropout_mask(step_inputs)
+    if request.drops(request.recurrent_dropout):
+        drawn["recurrent_dropout_mask"] = cell.get_recurrent_dropout_mask(initial_state[0])
+    if request.drawing:
+        drawn["seed"] = cell.seed_generator.next()
+    return DirectionArguments(inputs, initial_state, _weights(cell, request), **drawn)
 
 
 def _weights(cell: Any, request: Request) -> Weights:

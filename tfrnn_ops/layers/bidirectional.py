@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfrnn_ops.layers.base import as_tensor
+from tfrnn_ops.layers.both_directions import run_both, why_not_one_call
 from tfrnn_ops.layers.ragged import AcceptsRagged
 from tfrnn_ops.layers.recurrent import RecurrentLayer
 
@@ -118,27 +119,44 @@ class Bidirectional(AcceptsRagged, keras.layers.Bidirectional):
             given = tf.nest.flatten(initial_state)
             count = len(self.forward_layer.state_size)
             states = [given[:count], given[count:]]
-        returned = [
-            layer(
-                sequences,
-                initial_state=state,
-                mask=mask,
-                training=training,
-                sequence_length=sequence_length,
-            )
-            for layer, state in zip(self.directions, states, strict=True)
-        ]
-        if self.return_state:
-            (forward, *forward_states), (backward, *backward_states) = returned
-        else:
-            (forward, backward), forward_states, backward_states = returned, [], []
-        if self.return_sequences:
-            backward = tf.reverse(backward, [0 if self.time_major else 1])
-        output = self._merge(*(as_tensor(y, self.compute_dtype) for y in (forward, backward)))
+        arguments = {"mask": mask, "training": training, "sequence_length": sequence_length}
+        run = self._run_one_by_one if self.why_two_calls(training) else self._run_as_one
+        output, *final_states = run(sequences, states, arguments)
         if not self.return_state:
             return output
         merged = output if self.merge_mode is None else (output,)
-        return *merged, *forward_states, *backward_states
+        return *merged, *final_states
+
+    def why_two_calls(self, training: Any = False) -> str | None:
+        """Why the directions run in a call of the op each; None if one call runs both."""
+        return why_not_one_call(*self.directions, self.compute_dtype, training)
+
+    def _run_as_one(
+        self, sequences: Any, states: list[Any], arguments: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """The merged output, and the states that both directions end with."""
+        outputs, last, *final_states = run_both(*self.directions, sequences, states, **arguments)
+        if not self.return_sequences:
+            outputs = last
+        if self.merge_mode != "concat":  # otherwise they lie as they should
+            outputs = self._merge(*tf.split(outputs, 2, axis=-1))
+        return outputs, *tf.nest.flatten(final_states)
+
+    def _run_one_by_one(
+        self, sequences: Any, states: list[Any], arguments: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """Likewise, by a call of each layer."""
+        returned = [
+            layer(sequences, initial_state=state, **arguments)
+            for layer, state in zip(self.directions, states, strict=True)
+        ]
+        if not self.return_state:
+            returned = [[output] for output in returned]
+        (forward, *forward_states), (backward, *backward_states) = returned
+        if self.return_sequences:
+            backward = tf.reverse(backward, [0 if self.time_major else 1])
+        output = self._merge(*(as_tensor(y, self.compute_dtype) for y in (forward, backward)))
+        return output, *forward_states, *backward_states
 
     def _merge(self, forward: Any, backward: Any) -> Any:
         if self.merge_mode == "concat":

@@ -140,30 +140,14 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
             tf.errors.InvalidArgumentError: as for the function of the same name.
         """
         # Keras's own `call` reads the first step of the sequences, and fails if there is none.
-        if mask is None and sequence_length is not None:
-            # With a second tensor argument Keras does not look for the mask of `sequences`.
-            mask = getattr(sequences, "_keras_mask", None)
-        dtype = self.cell.compute_dtype
-        sequences = as_tensor(sequences, dtype)
-        self._check_sizes(sequences.shape)
-        if initial_state is None and self.stateful:
-            initial_state = self.states
-        if initial_state is None:
-            batch, *_ = self._swap_if_time_major(sequences.shape)
-            if batch is None:
-                batch = tf.shape(sequences)[1 if self.time_major else 0]
-            initial_state = self.get_initial_state(batch)
-        initial_state = [as_tensor(state, dtype) for state in tf.nest.flatten(initial_state)]
-        mask = as_mask(_one_mask(mask, sequences), sequence_length, sequences, self.time_major)
+        sequences, mask = self._prepare(sequences, mask, sequence_length)
+        initial_state = self._first_states(sequences, initial_state)
         try:
             self._draw_dropout_masks(sequences, initial_state)
             results = self._run_steps(sequences, initial_state, mask, training)
         finally:
-            self.cell.reset_dropout_mask()
-            self.cell.reset_recurrent_dropout_mask()
-        if self.stateful:
-            for variable, state in zip(self.states, results.final_state, strict=True):
-                variable.assign(state)
+            self._forget_dropout_masks()
+        self._keep_states(results.final_state)
         returned = [results.outputs if self.return_sequences else self._last(results, mask)]
         if self.return_state:
             returned += results.final_state
@@ -172,6 +156,33 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         returned = [as_tensor(tensor, self.compute_dtype) for tensor in returned]
         return tuple(returned) if len(returned) > 1 else returned[0]
 
+    def _prepare(self, sequences: Any, mask: Any, sequence_length: Any) -> tuple[Any, Any]:
+        """Sequences and mask as tensors, from what `call` was given."""
+        if getattr(self, "use_cudnn", False) is True:
+            raise ValueError(
+                f"use_cudnn is True in layer {self.name!r}, but tfrnn_ops runs its own kernels, "
+                "never cuDNN's; expected 'auto' or False"
+            )
+        if mask is None and sequence_length is not None:
+            # With a second tensor argument Keras does not look for the mask of `sequences`.
+            mask = getattr(sequences, "_keras_mask", None)
+        sequences = as_tensor(sequences, self.cell.compute_dtype)
+        self._check_sizes(sequences.shape)
+        mask = as_mask(_one_mask(mask, sequences), sequence_length, sequences, self.time_major)
+        return sequences, mask
+
+    def _first_states(self, sequences: Any, initial_state: Any) -> list[Any]:
+        """The states to begin with, from what `call` was given."""
+        if initial_state is None and self.stateful:
+            initial_state = self.states
+        if initial_state is None:
+            batch, *_ = self._swap_if_time_major(sequences.shape)
+            if batch is None:
+                batch = tf.shape(sequences)[1 if self.time_major else 0]
+            initial_state = self.get_initial_state(batch)
+        dtype = self.cell.compute_dtype
+        return [as_tensor(state, dtype) for state in tf.nest.flatten(initial_state)]
+
     def _draw_dropout_masks(self, sequences: Any, initial_state: list[Any]) -> None:
         """Draws what Keras draws, in its order and in force or not, so that seeds agree."""
         if self.cell.dropout:
@@ -179,12 +190,17 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         if self.path_request().recurrent_dropout:
             self.cell.get_recurrent_dropout_mask(initial_state[0])
 
+    def _forget_dropout_masks(self) -> None:
+        self.cell.reset_dropout_mask()
+        self.cell.reset_recurrent_dropout_mask()
+
+    def _keep_states(self, final_state: Any) -> None:
+        """Makes these the states that a stateful layer begins with in the next call."""
+        if self.stateful:
+            for variable, state in zip(self.states, final_state, strict=True):
+                variable.assign(state)
+
     def _run_steps(self, sequences: Any, initial_state: Any, mask: Any, training: Any) -> Results:
-        if getattr(self, "use_cudnn", False) is True:
-            raise ValueError(
-                f"use_cudnn is True in layer {self.name!r}, but tfrnn_ops runs its own kernels, "
-                "never cuDNN's; expected 'auto' or False"
-            )
         return self._run(
             self.cell,
             self.path_request(training),
@@ -200,10 +216,16 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
 
     def _last(self, results: Results, mask: Any) -> Any:
         """The output of the last step."""
-        if mask is None and results.outputs.shape[0 if self.time_major else 1]:
+        if self._ends_with_a_step(results.outputs, mask):
             return results.final_state[0]
-        # Not the last state, if the last step is masked or there are no steps.
         return self._edge(results.outputs, slice(-1, None))
+
+    def _ends_with_a_step(self, outputs: Any, mask: Any) -> bool:
+        """Whether the last output is sure to be the last state.
+
+        It is not if the last step is masked, or there are no steps.
+        """
+        return mask is None and bool(outputs.shape[0 if self.time_major else 1])
 
     def _edge(self, sequences: Any, step: slice) -> Any:
         """The first or last step `[batch, features]`, zeros if there are no steps."""
