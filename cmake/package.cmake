@@ -19,6 +19,11 @@ target_include_directories(tensorflow SYSTEM INTERFACE ${TFRNN_TF_DIR}/include)
 target_compile_definitions(tensorflow INTERFACE _GLIBCXX_USE_CXX11_ABI=1 EIGEN_MAX_ALIGN_BYTES=64)
 
 list(TRANSFORM TFRNN_CELLS REPLACE "(.+)" "csrc/ops/\\1_op.cc" OUTPUT_VARIABLE op_sources)
+if(TFRNN_CUDA)
+  # Those of the cells that have CUDA kernels.
+  file(GLOB gpu_sources CONFIGURE_DEPENDS csrc/ops/gpu/*.cc)
+  list(APPEND op_sources ${gpu_sources})
+endif()
 add_library(tfrnn_ops MODULE csrc/ops/checks.cc csrc/ops/shapes.cc ${op_sources})
 # The static CUDA runtime comes before TensorFlow: the framework library of GPU builds exports
 # cuda* symbols of its own, for another CUDA version, and would take the place of the runtime.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "csrc/core/philox.h"
 #include "cuda/launch.h"
 
 namespace tfrnn::cuda {
@@ -60,6 +61,22 @@ inline RowMap RowsOf(const RnnShape& s, bool backwards) {
     map.time_stride = -map.time_stride;
   }
   return map;
+}
+
+inline Noise NoiseOf(const RnnOptions& o) {
+  const Philox philox(o.seed, tfrnn::Stream::kRecurrentDropout);
+  Noise noise;
+  noise.key[0] = philox.key[0], noise.key[1] = philox.key[1], noise.counter = philox.seed;
+  noise.training = o.training;
+  const double zoneout[] = {o.zoneout, o.cell_zoneout};
+  for (int s = 0; s < 2; ++s) {
+    noise.zoneout[s] = zoneout[s], noise.zoneout_below[s] = PhiloxThreshold(zoneout[s]);
+  }
+  if (o.training && o.recurrent_dropout > 0) {
+    noise.dropout_below = PhiloxThreshold(o.recurrent_dropout);
+    noise.dropout_scale = 1 / (1 - o.recurrent_dropout);
+  }
+  return noise;
 }
 
 template <typename T>

@@ -183,9 +183,9 @@ TEST(Plan, OptionsThatForceTheStepwisePolicySayWhy) {
     EXPECT_EQ(choice.candidate.plan.policy, Policy::kStepwise) << text;
     EXPECT_NE(choice.reason.find(text), std::string::npos) << choice.reason;
   };
-  expect("projection takes two exchanges", "H200", [](Call* c) { c->projection = true; });
-  expect("layer normalisation takes two", "H200", [](Call* c) { c->layer_norm = true; });
-  expect("mask for each gate", "H200", [](Call* c) { c->per_gate_dropout = true; });
+  expect("projection takes two exchanges", "H200", [](Call* c) { c->features.projection = true; });
+  expect("layer normalisation takes two", "H200", [](Call* c) { c->features.layer_norm = true; });
+  expect("mask for each gate", "H200", [](Call* c) { c->features.per_gate_dropout = true; });
   expect("the reset gate acts before", "H200", [](Call* c) { c->cell = Cell::kGruResetBefore; });
   expect("no matrix instruction for float64", "H200",
          [](Call* c) { c->dtype = Element::kFloat64; });

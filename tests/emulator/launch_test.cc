@@ -87,7 +87,7 @@ TEST_F(LaunchTest, ReportsWhatBlasReports) {
   ForwardArgs<float> args;
   args.shape = {1, 1, 1, 1, false};
   CallOptions options;
-  options.blas.gemm = [](void*, const Gemm&, Stream) -> Error { return "out of luck"; };
+  options.blas.gemm = [](const Blas&, const Gemm&, Stream) -> Error { return "out of luck"; };
   EXPECT_EQ((Layer<Lstm, float>::Forward(&args, 1, options, Plan(), nullptr)), "out of luck");
 }
 

@@ -1,0 +1,173 @@
+// The CUDA kernels as the ops call them: on TensorFlow's stream and in its memory, never
+// synchronising.
+#pragma once
+
+#include <type_traits>
+
+#include "csrc/cells/gru.h"
+#include "csrc/cells/gru_reset_before.h"
+#include "csrc/cells/lstm.h"
+#include "csrc/cells/simple_rnn.h"
+#include "csrc/ops/call.h"
+#include "csrc/ops/gpu/calls.h"
+#include "csrc/ops/gpu/stream.h"
+#include "csrc/ops/rnn_cell.h"
+#include "cuda/launch.h"
+#include "cuda/memory.h"
+#include "cuda/model.h"
+#include "cuda/reserve.h"
+
+namespace tfrnn {
+
+// The name that plans know a cell by.
+template <template <typename> class Cell>
+struct GpuCell;
+template <>
+struct GpuCell<Lstm> {
+  static constexpr cuda::Cell kName = cuda::Cell::kLstm;
+};
+template <>
+struct GpuCell<Gru> {
+  static constexpr cuda::Cell kName = cuda::Cell::kGru;
+};
+template <>
+struct GpuCell<GruResetBefore> {
+  static constexpr cuda::Cell kName = cuda::Cell::kGruResetBefore;
+};
+template <>
+struct GpuCell<SimpleRnn> {
+  static constexpr cuda::Cell kName = cuda::Cell::kSimpleRnn;
+};
+
+// The functions of a cuda::Layer.
+template <typename T>
+struct GpuKernels {
+  cuda::Cell cell;
+  decltype(&cuda::Layer<Lstm, T>::ReserveBytes) reserve_bytes;
+  decltype(&cuda::Layer<Lstm, T>::ForwardWorkspace) forward_workspace;
+  decltype(&cuda::Layer<Lstm, T>::BackwardWorkspace) backward_workspace;
+  decltype(&cuda::Layer<Lstm, T>::WeightGradientWorkspace) weight_gradient_workspace;
+  decltype(&cuda::Layer<Lstm, T>::Forward) forward;
+  decltype(&cuda::Layer<Lstm, T>::Backward) backward;
+  decltype(&cuda::Layer<Lstm, T>::InputGradient) input_gradient;
+  decltype(&cuda::Layer<Lstm, T>::WeightGradient) weight_gradient;
+};
+
+template <typename TFType>
+class GpuEngine {
+ public:
+  using TF = TFType;
+  using T = typename Storage<TF>::type;
+  using Kernels = GpuKernels<T>;
+  static constexpr bool kHasSegments = false;
+
+  template <template <typename> class Cell>
+  static const Kernels& KernelsOf() {
+    using L = cuda::Layer<Cell, T>;
+    static constexpr Kernels kernels = {
+        GpuCell<Cell>::kName,        &L::ReserveBytes, &L::ForwardWorkspace, &L::BackwardWorkspace,
+        &L::WeightGradientWorkspace, &L::Forward,      &L::Backward,         &L::InputGradient,
+        &L::WeightGradient};
+    return kernels;
+  }
+
+  explicit GpuEngine(const RnnCell<GpuEngine>& cell) : kernels_(*cell.kernels) {}
+
+  // Says why there is no kernel for the call.
+  absl::Status Prepare(tensorflow::OpKernelContext*, Call<T>* call) const {
+    cuda::Features features = cuda::FeaturesOf(call->options);
+    features.projection = call->projection != nullptr;
+    features.vectors = call->vectors != nullptr;
+    features.cell_states = call->cell_states;
+    features.input_dropout = call->input_dropout != nullptr;
+    features.per_gate_dropout = call->recurrent_dropout != nullptr && !call->shared_dropout;
+    features.recompute = call->recompute;
+    const std::string reason = cuda::Unsupported(features);
+    return reason.empty() ? absl::OkStatus() : absl::UnimplementedError(reason);
+  }
+
+  // Bytes of the reserve space of a call that keeps all.
+  int64_t ReserveBytes(const RnnShape& shape, const RnnOptions& options) const {
+    return static_cast<int64_t>(kernels_.reserve_bytes(shape, OptionsOf(options)));
+  }
+
+  absl::Status Run(tensorflow::OpKernelContext* ctx, ForwardArgs<T> args) {
+    cuda::Plan plan;
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, args, &plan));
+    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
+    const std::size_t bytes =
+        kernels_.forward_workspace(args.shape, 1, plan, args.reserve_space != nullptr);
+    tensorflow::Tensor workspace;
+    TF_RETURN_IF_ERROR(Allocate(ctx, bytes, &workspace, &args.workspace));
+    return ToStatus(kernels_.forward(&args, 1, launch.options, plan, launch.stream));
+  }
+
+  absl::Status Run(tensorflow::OpKernelContext* ctx, BackwardArgs<T> args) {
+    cuda::Plan plan;
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, args, &plan));
+    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
+    if (args.dgates != args.reserve_space) {  // the kernels replace what was saved
+      const std::size_t kept = ReserveBytes(args.shape, args.options);
+      TF_RETURN_IF_ERROR(
+          ToStatus(cuda::Copy(args.dgates, args.reserve_space, kept, launch.stream)));
+      args.reserve_space = args.dgates;
+    }
+    const std::size_t bytes = kernels_.backward_workspace(args.shape, 1, plan);
+    tensorflow::Tensor workspace;
+    TF_RETURN_IF_ERROR(Allocate(ctx, bytes, &workspace, &args.workspace));
+    return ToStatus(kernels_.backward(&args, 1, launch.options, plan, launch.stream));
+  }
+
+  absl::Status Run(tensorflow::OpKernelContext* ctx, const InputGradientArgs<T>& args) {
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
+    return ToStatus(kernels_.input_gradient(args, launch.options, launch.stream));
+  }
+
+  absl::Status Run(tensorflow::OpKernelContext* ctx, WeightGradientArgs<T> args) {
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
+    const std::size_t bytes = kernels_.weight_gradient_workspace(args.shape);
+    tensorflow::Tensor workspace;
+    TF_RETURN_IF_ERROR(Allocate(ctx, bytes, &workspace, &args.workspace));
+    return ToStatus(kernels_.weight_gradient(args, launch.options, launch.stream));
+  }
+
+  absl::Status Clear(tensorflow::OpKernelContext* ctx, void* data, std::size_t bytes) const {
+    cuda::Stream stream = nullptr;
+    TF_RETURN_IF_ERROR(StreamOf(ctx, &stream));
+    return ToStatus(cuda::Clear(data, bytes, stream));
+  }
+
+ private:
+  static constexpr bool kFloat = std::is_same_v<T, float>;
+
+  static cuda::CallOptions OptionsOf(const RnnOptions& options) {
+    cuda::CallOptions result;
+    result.noise = cuda::NoiseOf(options);
+    result.exact = !kFloat || !AllowsTf32();
+    return result;
+  }
+
+  absl::Status Begin(tensorflow::OpKernelContext* ctx, const RnnOptions& options,
+                     GpuLaunch* launch) {
+    launch->options = OptionsOf(options);
+    return calls_.Begin(ctx, launch);
+  }
+
+  template <typename Args>
+  absl::Status PlanFor(cuda::Pass pass, const Args& args, cuda::Plan* plan) {
+    cuda::Call call;
+    call.cell = kernels_.cell, call.dtype = cuda::ElementOf<T>(), call.pass = pass;
+    call.batch = args.shape.batch, call.units = args.shape.units;
+    call.tf32 = kFloat && AllowsTf32();
+    return calls_.PlanFor(call, plan);
+  }
+
+  const Kernels& kernels_;
+  GpuCalls calls_;
+};
+
+}  // namespace tfrnn
