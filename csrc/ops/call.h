@@ -30,7 +30,7 @@ struct Parts {
   int64_t stride, total;  // bytes
 
   Parts(int64_t bytes, int count)
-      : stride((bytes + 63) / 64 * 64), total(count == 1 ? bytes : count * stride) {}
+      : stride((bytes + 255) / 256 * 256), total(count == 1 ? bytes : count * stride) {}
 };
 
 // Of all directions.

@@ -55,10 +55,12 @@ class CpuEngine {
     return Launch(ctx, args, count, kernels().backward_workspace, kernels().backward);
   }
   absl::Status Run(tensorflow::OpKernelContext* ctx, InputGradientArgs<T>* args, int count) const {
-    return Launch(ctx, args, count, kernels().input_gradient_workspace, kernels().input_gradient);
+    return LaunchInTurn(ctx, args, count, kernels().input_gradient_workspace,
+                        kernels().input_gradient);
   }
   absl::Status Run(tensorflow::OpKernelContext* ctx, WeightGradientArgs<T>* args, int count) const {
-    return Launch(ctx, args, count, kernels().weight_gradient_workspace, kernels().weight_gradient);
+    return LaunchInTurn(ctx, args, count, kernels().weight_gradient_workspace,
+                        kernels().weight_gradient);
   }
 
   absl::Status Clear(tensorflow::OpKernelContext*, void* data, std::size_t bytes) const {
@@ -89,6 +91,18 @@ class CpuEngine {
         tensorflow::DT_UINT8, tensorflow::TensorShape({static_cast<int64_t>(count * stride)}),
         &workspace));
     cpu::RunDirections(args, count, pool, workspace.flat<uint8_t>().data(), stride, run);
+    return absl::OkStatus();
+  }
+
+  // The same, one direction after the other with all threads: products alone have no steps to wait
+  // for, and two at once would fight for the caches.
+  template <typename Args>
+  absl::Status LaunchInTurn(tensorflow::OpKernelContext* ctx, Args* args, int count,
+                            std::size_t (*workspace_bytes)(const Args&, const cpu::Pool&),
+                            void (*run)(const Args&, const cpu::Pool&)) const {
+    for (int d = 0; d < count; ++d) {
+      TF_RETURN_IF_ERROR(Launch(ctx, args + d, 1, workspace_bytes, run));
+    }
     return absl::OkStatus();
   }
 

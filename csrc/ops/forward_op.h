@@ -2,6 +2,7 @@
 #pragma once
 
 #include "csrc/core/segments.h"
+#include "csrc/cpu/directions.h"
 #include "csrc/ops/op_base.h"
 
 namespace tfrnn {
