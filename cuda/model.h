@@ -7,11 +7,12 @@
 #include "cuda/blas.h"
 #include "cuda/constants.h"
 #include "cuda/device.h"
+#include "cuda/options.h"
 #include "cuda/plan_types.h"
 
 namespace tfrnn::cuda {
 
-enum class Cell { kLstm, kGru, kGruResetBefore, kSimpleRnn };
+enum class Cell { kLstm, kGru, kGruResetBefore, kSimpleRnn, kIndRnn };
 
 CellShape ShapeOf(Cell cell);
 const char* Name(Cell cell);
@@ -28,10 +29,7 @@ struct Call {
   std::int64_t batch = 0, units = 0;
   int directions = 1;
   bool tf32 = false;  // float32 in one TF32 product, not in the three that keep its precision
-  // Options that need a second exchange in a step, or several factors of h.
-  bool projection = false;
-  bool layer_norm = false;
-  bool per_gate_dropout = false;  // of h
+  Features features;
 };
 
 // Whether the device has matrix instructions for the call.

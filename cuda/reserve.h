@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "csrc/core/philox.h"
 #include "cuda/launch.h"
 
 namespace tfrnn::cuda {
@@ -37,7 +38,7 @@ struct Reserve {
   T* stepped[kMaxStates] = {};   // of [rows, U], where zoneout mixes a state that is not h
   std::size_t bytes = 0;
 
-  Reserve(const RnnShape& s, const CallOptions& options, void* memory) {
+  Reserve(const RnnShape& s, const RnnOptions& o, void* memory) {
     Arena arena(memory);
     const std::int64_t rows = s.time * s.batch;
     gates = arena.Take<T>(rows * Cell::kSaved * s.units);
@@ -45,7 +46,7 @@ struct Reserve {
       previous[i] = arena.Take<T>(rows * s.units);
       if (i == 0) continue;
       last[i] = arena.Take<T>(s.batch * s.units);
-      if (options.noise.zoneout_below[i] != 0) stepped[i] = arena.Take<T>(rows * s.units);
+      if (o.cell_zoneout > 0) stepped[i] = arena.Take<T>(rows * s.units);
     }
     bytes = arena.used();
   }
@@ -62,6 +63,22 @@ inline RowMap RowsOf(const RnnShape& s, bool backwards) {
   return map;
 }
 
+inline Noise NoiseOf(const RnnOptions& o) {
+  const Philox philox(o.seed, tfrnn::Stream::kRecurrentDropout);
+  Noise noise;
+  noise.key[0] = philox.key[0], noise.key[1] = philox.key[1], noise.counter = philox.seed;
+  noise.training = o.training;
+  const double zoneout[] = {o.zoneout, o.cell_zoneout};
+  for (int s = 0; s < 2; ++s) {
+    noise.zoneout[s] = zoneout[s], noise.zoneout_below[s] = PhiloxThreshold(zoneout[s]);
+  }
+  if (o.training && o.recurrent_dropout > 0) {
+    noise.dropout_below = PhiloxThreshold(o.recurrent_dropout);
+    noise.dropout_scale = 1 / (1 - o.recurrent_dropout);
+  }
+  return noise;
+}
+
 template <typename T>
 void FillBase(const RnnShape& s, const RnnOptions& o, const CallOptions& options,
               LoopBase<T>* loop) {
@@ -73,7 +90,7 @@ void FillBase(const RnnShape& s, const RnnOptions& o, const CallOptions& options
   loop->input = RowsOf(s, o.go_backwards);
   loop->output = RowsOf(s, false);
   loop->output_width = s.units;
-  loop->noise = options.noise;
+  loop->noise = NoiseOf(o);
 }
 
 // Why the sizes cannot be handled at all, or "": kernels count with 32 bits.

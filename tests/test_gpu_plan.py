@@ -40,9 +40,14 @@ def test_every_argument_counts():
     assert us("lstm", "float32", 64, 512, backward=True) != base
     assert us("lstm", "float32", 64, 512, constants={"clock_ghz": 0.1}) > base
     assert us("lstm", "float32", 64, 512, device="A100") != base
-    for option in ("projection", "layer_norm", "per_gate_dropout"):
-        plan = _core.gpu_plan("lstm", "bfloat16", 8, 128, **{option: True})
+    assert {"projection", "layer_norm", "per_gate_dropout"} <= set(_core.gpu_features())
+    reasons = set()
+    for feature in _core.gpu_features():
+        plan = _core.gpu_plan("lstm", "bfloat16", 8, 128, features=[feature])
         assert plan["policy"] == "stepwise"
+        reasons.add(plan["reason"])
+    assert len(reasons) == len(_core.gpu_features())
+    assert _core.gpu_plan("ind_rnn", "bfloat16", 8, 128)["policy"] == "stepwise"
     assert _core.gpu_plan("lstm", "bfloat16", 8, 128, override="grid")["policy"] == "grid"
 
 
@@ -64,6 +69,7 @@ def test_a_device_of_ones_own():
         (("lstm", "float32", 1, 1), {"directions": 3}, "and 3 directions"),
         (("lstm", "float32", 1, 1), {"device": "Voodoo"}, "found Voodoo"),
         (("lstm", "float32", 1, 1), {"constants": {"luck": 1}}, "found 'luck'"),
+        (("lstm", "float32", 1, 1), {"features": ["luck"]}, "features: found 'luck'"),
         (("lstm", "float32", 1, 1), {"override": "luck"}, "TFRNN_GPU_PLAN='luck'"),
     ],
 )

@@ -53,7 +53,7 @@ struct RnnOptions {
 // Columns of `layer_norm`: its row 0 holds gains, row 1 offsets, of x·kernel, of
 // h·recurrent_kernel and of the state that a cell with kEmits normalises.
 template <typename Cell>
-constexpr std::int64_t LayerNormWidth(std::int64_t units) {
+TFRNN_CELL constexpr std::int64_t LayerNormWidth(std::int64_t units) {
   return (Cell::kGates * (Cell::kRecurrent ? 2 : 1) + Cell::kEmits) * units;
 }
 

@@ -3,6 +3,7 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <variant>
@@ -42,6 +43,26 @@ Constants ConstantsWith(int arch, const std::map<std::string, double>& changes) 
   return constants;
 }
 
+std::vector<std::string> FeatureNames() {
+  std::vector<std::string> names;
+  for (const cuda::Feature& feature : cuda::KnownFeatures()) names.push_back(feature.name);
+  return names;
+}
+
+cuda::Features FeaturesNamed(const std::vector<std::string>& names) {
+  cuda::Features features;
+  for (const std::string& name : names) {
+    const auto& known = cuda::KnownFeatures();
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const cuda::Feature& f) { return f.name == name; });
+    if (found == known.end()) {
+      throw py::value_error("features: found '" + name + "', expected names of gpu_features()");
+    }
+    features.*found->asked = true;
+  }
+  return features;
+}
+
 py::dict ToDict(const Candidate& candidate) {
   const cuda::Plan& plan = candidate.plan;
   py::dict dict;
@@ -59,8 +80,8 @@ py::dict ToDict(const Candidate& candidate) {
 }
 
 py::dict GpuPlan(const std::string& cell, const std::string& dtype, std::int64_t batch,
-                 std::int64_t units, int directions, bool backward, bool tf32, bool projection,
-                 bool layer_norm, bool per_gate_dropout, const DeviceOrName& device_or_name,
+                 std::int64_t units, int directions, bool backward, bool tf32,
+                 const std::vector<std::string>& features, const DeviceOrName& device_or_name,
                  const std::map<std::string, double>& constants, const std::string& override_text) {
   if (batch < 0 || units < 1 || directions < 1 || directions > 2) {
     throw py::value_error("expected batch >= 0, units >= 1 and 1 or 2 directions, found batch " +
@@ -71,8 +92,7 @@ py::dict GpuPlan(const std::string& cell, const std::string& dtype, std::int64_t
   call.cell = CellNamed(cell), call.dtype = ElementNamed(dtype);
   call.pass = backward ? cuda::Pass::kBackward : cuda::Pass::kForward;
   call.batch = batch, call.units = units, call.directions = directions, call.tf32 = tf32;
-  call.projection = projection, call.layer_norm = layer_norm;
-  call.per_gate_dropout = per_gate_dropout;
+  call.features = FeaturesNamed(features);
 
   const Device device = DeviceOf(device_or_name);
   const cuda::Choice choice =
@@ -123,12 +143,15 @@ void BindPlan(py::module_& m) {
   m.def("gpu_devices", &cuda::KnownDevices, "GPUs that are known by name.");
   m.def("gpu_constants", &GpuConstants, py::arg("arch"),
         "The constants of the latency model: a list of name, value, source and meaning.");
+  m.def("gpu_features", &FeatureNames,
+        "What a call may ask for that only kernels of one launch a step take.");
   m.def("gpu_plan", &GpuPlan, py::arg("cell"), py::arg("dtype"), py::arg("batch"), py::arg("units"),
         py::kw_only(), py::arg("directions") = 1, py::arg("backward") = false,
-        py::arg("tf32") = false, py::arg("projection") = false, py::arg("layer_norm") = false,
-        py::arg("per_gate_dropout") = false, py::arg("device") = "H200",
-        py::arg("constants") = std::map<std::string, double>(), py::arg("override") = "",
-        "How a call is spread over a GPU, the predicted microseconds of a step, and why. `device` "
+        py::arg("tf32") = false, py::arg("features") = std::vector<std::string>(),
+        py::arg("device") = "H200", py::arg("constants") = std::map<std::string, double>(),
+        py::arg("override") = "",
+        "How a call is spread over a GPU, the predicted microseconds of a step, and why. "
+        "`features` names what is more than a plain recurrence, see gpu_features(), `device` "
         "is a GpuDevice or the name of one, `constants` replaces some of gpu_constants(), "
         "`override` has the grammar of the environment variable TFRNN_GPU_PLAN.");
 }

@@ -1,0 +1,42 @@
+// What a call asks for beyond a plain recurrence, as far as its kernels differ. Pure C++.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "csrc/core/args.h"
+
+namespace tfrnn::cuda {
+
+struct Features {
+  bool layer_norm = false;
+  bool projection = false;
+  bool vectors = false;      // peepholes, or the recurrent weights of a cell without a matrix
+  bool activations = false;  // others than tanh and sigmoid
+  bool cell_clip = false;
+  bool cell_states = false;       // of all steps are put out
+  bool input_dropout = false;     // by given factors
+  bool per_gate_dropout = false;  // of h, by given factors that differ between the gates
+  std::int64_t recompute = 0;     // segments of so many steps; 0: none
+};
+
+// What takes the general kernels, one launch a step, and why.
+struct Feature {
+  std::string name;
+  bool Features::* asked;
+  const char* reason;
+};
+const std::vector<Feature>& KnownFeatures();
+
+// What the options of a call tell; the caller knows which operands there are.
+Features FeaturesOf(const RnnOptions& options);
+
+// Why the call takes the general kernels, or "" if the plain ones serve. RnnOptions::general tells
+// the launchers.
+std::string GeneralReason(const Features& features);
+
+// What the call asks for that has no kernel at all, as what was found and what is expected, or "".
+std::string Unsupported(const Features& features);
+
+}  // namespace tfrnn::cuda
