@@ -35,6 +35,7 @@ struct RnnShape {
 struct RnnOptions {
   bool go_backwards = false;
   bool zero_output_for_mask = false;  // masked steps put out zeros, not the previous output
+  bool shared_dropout = false;        // recurrent_dropout is [1, B, H]: all gates have the same
 
   // What follows takes the general loops of an engine, together with the tensors `vectors`,
   // `layer_norm`, `projection` and `state_outputs` below.
@@ -53,7 +54,7 @@ struct RnnOptions {
 // Columns of `layer_norm`: its row 0 holds gains, row 1 offsets, of x·kernel, of
 // h·recurrent_kernel and of the state that a cell with kEmits normalises.
 template <typename Cell>
-constexpr std::int64_t LayerNormWidth(std::int64_t units) {
+TFRNN_CELL constexpr std::int64_t LayerNormWidth(std::int64_t units) {
   return (Cell::kGates * (Cell::kRecurrent ? 2 : 1) + Cell::kEmits) * units;
 }
 

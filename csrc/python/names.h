@@ -24,8 +24,9 @@ T Named(const char* argument, const std::string& found, std::initializer_list<T>
 
 inline cuda::Cell CellNamed(const std::string& name) {
   using cuda::Cell;
-  return Named<Cell>("cell", name,
-                     {Cell::kLstm, Cell::kGru, Cell::kGruResetBefore, Cell::kSimpleRnn});
+  return Named<Cell>(
+      "cell", name,
+      {Cell::kLstm, Cell::kGru, Cell::kGruResetBefore, Cell::kSimpleRnn, Cell::kIndRnn});
 }
 
 inline cuda::Element ElementNamed(const std::string& name) {
