@@ -151,8 +151,9 @@ def test_activations(make):
 
 
 @every_problem
-def test_layer_norm(make):
-    given, options = build(make, layer_norm=True)
+@pytest.mark.parametrize("sizes", [(3, 5), (3, 0), (0, 5)], ids=str)
+def test_layer_norm(make, sizes):
+    given, options = build(make, *sizes, layer_norm=True)
     compare(given.tensors(), layer_norm_epsilon=1e-2, **options)
 
 

@@ -101,46 +101,44 @@ class GpuEngine {
     return static_cast<int64_t>(kernels_.reserve_bytes(shape, options));
   }
 
-  absl::Status Run(tensorflow::OpKernelContext* ctx, ForwardArgs<T> args) {
+  // Each runs a pass of `count` directions.
+  absl::Status Run(tensorflow::OpKernelContext* ctx, ForwardArgs<T>* args, int count) {
     cuda::Plan plan;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, args, &plan));
-    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, args[0], count, &plan));
+    TF_RETURN_IF_ERROR(Begin(ctx, args[0].options, &launch));
     TF_RETURN_IF_ERROR(
-        launch.Allocate(ctx, kernels_.forward_workspace(&args, 1, plan), &args.workspace));
-    return ToStatus(kernels_.forward(&args, 1, launch.options, plan, launch.stream));
+        launch.Allocate(ctx, kernels_.forward_workspace(args, count, plan), &args[0].workspace));
+    return ToStatus(kernels_.forward(args, count, launch.options, plan, launch.stream));
   }
 
-  absl::Status Run(tensorflow::OpKernelContext* ctx, BackwardArgs<T> args) {
+  absl::Status Run(tensorflow::OpKernelContext* ctx, BackwardArgs<T>* args, int count) {
     cuda::Plan plan;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, args, &plan));
-    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
-    if (args.dgates != args.reserve_space) {  // the kernels replace what was saved
-      const std::size_t kept = kernels_.reserve_bytes(args.shape, args.options);
-      TF_RETURN_IF_ERROR(
-          ToStatus(cuda::Copy(args.dgates, args.reserve_space, kept, launch.stream)));
-      args.reserve_space = args.dgates;
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, args[0], count, &plan));
+    TF_RETURN_IF_ERROR(Begin(ctx, args[0].options, &launch));
+    for (int d = 0; d < count; ++d) {
+      BackwardArgs<T>& a = args[d];
+      if (a.dgates == a.reserve_space) continue;
+      // The kernels replace what was saved.
+      const std::size_t kept = kernels_.reserve_bytes(a.shape, a.options);
+      TF_RETURN_IF_ERROR(ToStatus(cuda::Copy(a.dgates, a.reserve_space, kept, launch.stream)));
+      a.reserve_space = a.dgates;
     }
     TF_RETURN_IF_ERROR(
-        launch.Allocate(ctx, kernels_.backward_workspace(&args, 1, plan), &args.workspace));
-    return ToStatus(kernels_.backward(&args, 1, launch.options, plan, launch.stream));
+        launch.Allocate(ctx, kernels_.backward_workspace(args, count, plan), &args[0].workspace));
+    return ToStatus(kernels_.backward(args, count, launch.options, plan, launch.stream));
   }
 
-  absl::Status Run(tensorflow::OpKernelContext* ctx, InputGradientArgs<T> args) {
-    GpuLaunch launch;
-    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
-    TF_RETURN_IF_ERROR(
-        launch.Allocate(ctx, kernels_.input_gradient_workspace(args), &args.workspace));
-    return ToStatus(kernels_.input_gradient(args, launch.options, launch.stream));
+  absl::Status Run(tensorflow::OpKernelContext* ctx, InputGradientArgs<T>* args, int count) {
+    return Products(ctx, args, count, kernels_.input_gradient_workspace, kernels_.input_gradient);
   }
-
-  absl::Status Run(tensorflow::OpKernelContext* ctx, WeightGradientArgs<T> args) {
-    GpuLaunch launch;
-    TF_RETURN_IF_ERROR(Begin(ctx, args.options, &launch));
-    TF_RETURN_IF_ERROR(
-        launch.Allocate(ctx, kernels_.weight_gradient_workspace(args), &args.workspace));
-    return ToStatus(kernels_.weight_gradient(args, launch.options, launch.stream));
+  absl::Status Run(tensorflow::OpKernelContext* ctx, WeightGradientArgs<T>* args, int count) {
+    return Products(ctx, args, count, kernels_.weight_gradient_workspace, kernels_.weight_gradient);
+  }
+  template <typename Args>
+  absl::Status Run(tensorflow::OpKernelContext* ctx, Args args) {
+    return Run(ctx, &args, 1);
   }
 
   absl::Status Clear(tensorflow::OpKernelContext* ctx, void* data, std::size_t bytes) const {
@@ -169,11 +167,27 @@ class GpuEngine {
     return calls_.Begin(ctx, launch);
   }
 
+  // Directions take turns with the same memory.
   template <typename Args>
-  absl::Status PlanFor(cuda::Pass pass, const Args& args, cuda::Plan* plan) {
+  absl::Status Products(tensorflow::OpKernelContext* ctx, Args* args, int count,
+                        std::size_t (*workspace_bytes)(const Args&),
+                        cuda::Error (*run)(const Args&, const cuda::CallOptions&, cuda::Stream)) {
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(Begin(ctx, args[0].options, &launch));
+    void* workspace = nullptr;
+    TF_RETURN_IF_ERROR(launch.Allocate(ctx, workspace_bytes(args[0]), &workspace));
+    for (int d = 0; d < count; ++d) {
+      args[d].workspace = workspace;
+      TF_RETURN_IF_ERROR(ToStatus(run(args[d], launch.options, launch.stream)));
+    }
+    return absl::OkStatus();
+  }
+
+  template <typename Args>
+  absl::Status PlanFor(cuda::Pass pass, const Args& args, int directions, cuda::Plan* plan) {
     cuda::Call call;
     call.cell = kernels_.cell, call.dtype = cuda::ElementOf<T>(), call.pass = pass;
-    call.batch = args.shape.batch, call.units = args.shape.units;
+    call.batch = args.shape.batch, call.units = args.shape.units, call.directions = directions;
     call.tf32 = kFloat && AllowsTf32();
     call.features = FeaturesOf(args);
     // What one of the passes does not show takes the same kernels.
