@@ -35,7 +35,6 @@ struct RnnShape {
 struct RnnOptions {
   bool go_backwards = false;
   bool zero_output_for_mask = false;  // masked steps put out zeros, not the previous output
-  bool shared_dropout = false;        // recurrent_dropout is [1, B, H]: all gates have the same
 
   // What follows takes the general loops of an engine, together with the tensors `vectors`,
   // `layer_norm`, `projection` and `state_outputs` below.
@@ -43,6 +42,7 @@ struct RnnOptions {
   bool layer_norm = false;  // there is a tensor of that name
   Activation activation = Activation::kTanh, recurrent_activation = Activation::kSigmoid;
   bool training = false;         // random factors are drawn; else zoneout takes its expectation
+  bool shared_dropout = false;   // recurrent_dropout is [1, B, H]: all gates have the same
   double recurrent_dropout = 0;  // rate, a new mask each step, the same for all gates
   double zoneout = 0, cell_zoneout = 0;  // rates, of h and of the second state
   std::uint64_t seed[2] = {};            // see philox.h

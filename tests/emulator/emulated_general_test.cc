@@ -3,9 +3,6 @@
 
 namespace tfrnn::cuda {
 
-class GeneralTest : public testing::TestWithParam<GeneralCase> {};
-class SmoothTest : public testing::TestWithParam<GeneralCase> {};
-
 TEST_P(GeneralTest, Lstm) { CheckGeneralLayer<Lstm, double>(GetParam()); }
 TEST_P(GeneralTest, Gru) { CheckGeneralLayer<Gru, double>(GetParam()); }
 TEST_P(GeneralTest, GruResetBefore) { CheckGeneralLayer<GruResetBefore, double>(GetParam()); }

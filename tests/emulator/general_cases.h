@@ -112,6 +112,9 @@ inline std::vector<GeneralCase> MixedCases(int count, bool smooth) {
   return cases;
 }
 
+class GeneralTest : public testing::TestWithParam<GeneralCase> {};
+class SmoothTest : public testing::TestWithParam<GeneralCase> {};
+
 inline std::string NameOfGeneral(const testing::TestParamInfo<GeneralCase>& info) {
   return info.param.name;
 }
