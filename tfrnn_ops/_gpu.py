@@ -13,9 +13,7 @@ from tfrnn_ops import _core, _tensorflow
 
 def is_there() -> bool:
     """Whether TensorFlow has a GPU, and `tf.device` asks for no other device here."""
-    if not tf.config.list_logical_devices("GPU"):
-        return False
-    return _tensorflow.device_asked_for() in (None, "GPU")
+    return _tensorflow.has_gpu() and _tensorflow.device_asked_for() in (None, "GPU")
 
 
 def has_op(op: str) -> bool:

@@ -41,6 +41,12 @@ def devices_with_kernel(op: str) -> frozenset[str]:
         return frozenset({"CPU"})
 
 
+@functools.cache
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU; it has from the first op on what it will ever have."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 def device_asked_for() -> str | None:
     """The type of device, such as "GPU", that `tf.device` asks for here; None if it does not."""
     try:
