@@ -36,8 +36,12 @@ set(PYBIND11_FINDPYTHON ON)
 find_package(Python 3.10 COMPONENTS Interpreter Development.Module REQUIRED)
 find_package(pybind11 CONFIG REQUIRED)
 # NO_EXTRAS: link-time optimisation would buy this module nothing but a slow link.
-pybind11_add_module(_core MODULE NO_EXTRAS csrc/python/module.cc
-  csrc/python/plan_module.cc $<$<BOOL:${TFRNN_CUDA}>:csrc/python/cuda_module.cc;csrc/python/cuda_layer.cc>)
+set(core_sources module.cc plan_module.cc)
+if(TFRNN_CUDA)
+  list(APPEND core_sources cuda_module.cc cuda_layer.cc cuda_reserve.cc layer_options.cc)
+endif()
+list(TRANSFORM core_sources PREPEND csrc/python/)
+pybind11_add_module(_core MODULE NO_EXTRAS ${core_sources})
 target_link_libraries(_core PRIVATE tfrnn_bench tfrnn_plan ${kernels})
 target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL)
 

@@ -11,18 +11,18 @@ namespace tfrnn::cuda {
 
 constexpr int kSumColumns = 32, kSumLanes = 8;  // threads of a block: columns x rows
 
-template <typename T>
+template <typename T, typename Out>
 struct ColumnSums {
   const T* data = nullptr;
   std::int64_t rows = 0, columns = 0, stride = 0;
   ComputeType<T>* partial = nullptr;  // [kSumChunks, columns]
-  T* sums = nullptr;                  // [columns]
+  Out* sums = nullptr;                // [columns]
   int chunks = 0;
 };
 
-template <typename T>
+template <typename T, typename Out>
 TFRNN_KERNEL(kSumColumns* kSumLanes)
-SumChunks(const ColumnSums<T> s) {
+SumChunks(const ColumnSums<T, Out> s) {
   using A = ComputeType<T>;
   A* const lanes = reinterpret_cast<A*>(prim::SharedMemory());
   const int lane = prim::Thread() / kSumColumns, column_here = prim::Thread() % kSumColumns;
@@ -42,21 +42,21 @@ SumChunks(const ColumnSums<T> s) {
   s.partial[block.y * s.columns + column] = sum;
 }
 
-template <typename T>
+template <typename T, typename Out>
 TFRNN_KERNEL(256)
-AddChunks(const ColumnSums<T> s) {
+AddChunks(const ColumnSums<T, Out> s) {
   const std::int64_t column = std::int64_t{prim::Block().x} * 256 + prim::Thread();
   if (column >= s.columns) return;
   ComputeType<T> sum = 0;
   for (int chunk = 0; chunk < s.chunks; ++chunk) sum += s.partial[chunk * s.columns + column];
-  s.sums[column] = prim::FromFloat<T>(sum);
+  s.sums[column] = prim::FromFloat<Out>(sum);
 }
 
-template <typename T>
+template <typename T, typename Out>
 Error RunColumnSums(const T* data, std::int64_t rows, std::int64_t columns, std::int64_t stride,
-                    void* workspace, T* sums, Stream stream) {
+                    void* workspace, Out* sums, Stream stream) {
   if (columns == 0) return "";
-  ColumnSums<T> s;
+  ColumnSums<T, Out> s;
   s.data = data, s.rows = rows, s.columns = columns, s.stride = stride;
   s.partial = static_cast<ComputeType<T>*>(workspace), s.sums = sums;
   s.chunks = kSumChunks;
@@ -66,11 +66,11 @@ Error RunColumnSums(const T* data, std::int64_t rows, std::int64_t columns, std:
   config.threads = kSumColumns * kSumLanes;
   config.shared_bytes = config.threads * sizeof(ComputeType<T>);
   config.stream = stream;
-  const Error error = Launch(SumChunks<T>, config, s);
+  const Error error = Launch(SumChunks<T, Out>, config, s);
   if (!error.empty()) return error;
   LaunchConfig second;
   second.grid_x = CeilDiv(s.columns, 256), second.threads = 256, second.stream = stream;
-  return Launch(AddChunks<T>, second, s);
+  return Launch(AddChunks<T, Out>, second, s);
 }
 
 }  // namespace tfrnn::cuda

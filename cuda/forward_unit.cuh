@@ -10,10 +10,6 @@
 
 namespace tfrnn::cuda {
 
-TFRNN_DEVICE std::int64_t RowOf(const RowMap& map, std::int32_t t, std::int32_t b) {
-  return map.first + t * map.time_stride + b * map.batch_stride;
-}
-
 // Where a unit is.
 struct Place {
   std::int32_t b, u;

@@ -4,6 +4,10 @@
 // pointers. Up to two directions of a layer go through one call, alike in shape (but for the input)
 // and options (but for go_backwards). An error says what was found and expected; nothing has been
 // enqueued then, or what was has no use.
+//
+// options.general chooses the kernels of cuda/general, which take any option one launch a step. It
+// must be set where GeneralReason of cuda/options.h gives a reason, and alike in all calls of a
+// layer.
 #pragma once
 
 #include <cstddef>
@@ -18,21 +22,23 @@ namespace tfrnn::cuda {
 
 // What the arguments of csrc/core do not say.
 struct CallOptions {
-  Noise noise;
-  bool exact = true;  // float32 only: not rounded to TF32 in products
+  bool exact = true;            // float32 only: not rounded to TF32 in products
+  bool shared_dropout = false;  // recurrent_dropout is [1, B, H], the same for all gates
   Blas blas;
 };
 
 // Instantiated in cuda/<cell>.cu for every dtype the ops register.
 template <template <typename> class Cell, typename T>
 struct Layer {
-  // Bytes of a direction's reserve_space, and of the workspace, which is the first direction's and
-  // serves both. InputGradient needs none.
-  static std::size_t ReserveBytes(const RnnShape& shape, const CallOptions& options);
-  static std::size_t ForwardWorkspace(const RnnShape& shape, int directions, const Plan& plan,
-                                      bool training);
-  static std::size_t BackwardWorkspace(const RnnShape& shape, int directions, const Plan& plan);
-  static std::size_t WeightGradientWorkspace(const RnnShape& shape);
+  // Bytes of a direction's reserve_space, and of workspaces; the first direction's serves both. Of
+  // pointers it matters only which are null.
+  static std::size_t ReserveBytes(const RnnShape& shape, const RnnOptions& options);
+  static std::size_t ForwardWorkspace(const ForwardArgs<T>* directions, int count,
+                                      const Plan& plan);
+  static std::size_t BackwardWorkspace(const BackwardArgs<T>* directions, int count,
+                                       const Plan& plan);
+  static std::size_t InputGradientWorkspace(const InputGradientArgs<T>& args);
+  static std::size_t WeightGradientWorkspace(const WeightGradientArgs<T>& args);
 
   static Error Forward(const ForwardArgs<T>* directions, int count, const CallOptions& options,
                        const Plan& plan, Stream stream);

@@ -2,63 +2,73 @@
 // owns which part of the reserve space and the workspace.
 #pragma once
 
+#include <algorithm>
+
+#include "cuda/around.h"
+#include "cuda/general/layer.cuh"
 #include "cuda/launch.h"
 #include "cuda/loop.cuh"
+#include "cuda/phases.h"
 #include "cuda/products.h"
 #include "cuda/reserve.h"
 
 namespace tfrnn::cuda {
 
-// Gates whose sums lie side by side, so that one product serves them all.
-struct GateRun {
-  int gate = 0, sum = 0, count = 0, phase = 0;
-};
+// Whether a call takes the general kernels; a cell without recurrent products has no others.
 template <typename Cell>
-GateRun NextRun(int gate, bool recurrent) {
-  const auto sum = [&](int g) { return recurrent ? Cell::RecurrentSum(g) : Cell::InputSum(g); };
-  GateRun run{gate, sum(gate), 1, Cell::Phase(gate)};
-  while (gate + run.count < Cell::kGates && sum(gate + run.count) == run.sum + run.count &&
-         (!recurrent || Cell::Phase(gate + run.count) == run.phase)) {
-    ++run.count;
-  }
-  return run;
-}
-
-template <typename T>
-Gemm GemmOf(std::int64_t m, std::int64_t n, std::int64_t k, const CallOptions& options) {
-  Gemm gemm;
-  gemm.m = m, gemm.n = n, gemm.k = k;
-  gemm.input = gemm.output = ElementOf<T>();
-  gemm.exact = options.exact;
-  return gemm;
+bool IsGeneral(const RnnOptions& options) {
+  return !Cell::kRecurrent || options.general;
 }
 
 template <template <typename> class CellT, typename T>
-std::size_t Layer<CellT, T>::ReserveBytes(const RnnShape& shape, const CallOptions& options) {
-  return Reserve<CellT<ComputeType<T>>, T>(shape, options, nullptr).bytes;
-}
-
-template <template <typename> class CellT, typename T>
-std::size_t Layer<CellT, T>::ForwardWorkspace(const RnnShape& s, int directions, const Plan& plan,
-                                              bool training) {
+std::size_t Layer<CellT, T>::ReserveBytes(const RnnShape& s, const RnnOptions& o) {
   using Cell = CellT<ComputeType<T>>;
-  Arena arena(nullptr);
-  for (int d = 0; d < directions && !training; ++d) {
-    arena.Take<T>(s.time * s.batch * Cell::kGates * s.units);
+  return IsGeneral<Cell>(o) ? GeneralReserve<Cell, T>(s, o, nullptr).bytes
+                            : Reserve<Cell, T>(s, o, nullptr).bytes;
+}
+
+template <template <typename> class CellT, typename T>
+std::size_t Layer<CellT, T>::ForwardWorkspace(const ForwardArgs<T>* directions, int count,
+                                              const Plan& plan) {
+  using Cell = CellT<ComputeType<T>>;
+  const RnnShape& s = directions[0].shape;
+  if constexpr (Cell::kRecurrent) {
+    if (!directions[0].options.general) {
+      Arena arena(nullptr);
+      for (int d = 0; d < count && directions[0].reserve_space == nullptr; ++d) {
+        arena.Take<T>(s.time * s.batch * Cell::kGates * s.units);
+      }
+      return arena.used() + LoopWorkspace<ForwardPass, CellT, T>({s.batch, s.units, count}, plan);
+    }
   }
-  return arena.used() + LoopWorkspace<ForwardPass, CellT, T>({s.batch, s.units, directions}, plan);
+  std::size_t bytes = 0;
+  for (int d = 0; d < count; ++d) {
+    bytes = std::max(bytes, GeneralForwardSpace<Cell, T>(directions[d], {}, nullptr).bytes);
+  }
+  return bytes;
 }
 
 template <template <typename> class CellT, typename T>
-std::size_t Layer<CellT, T>::BackwardWorkspace(const RnnShape& s, int directions,
+std::size_t Layer<CellT, T>::BackwardWorkspace(const BackwardArgs<T>* directions, int count,
                                                const Plan& plan) {
-  return LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, directions}, plan);
+  using Cell = CellT<ComputeType<T>>;
+  const RnnShape& s = directions[0].shape;
+  if constexpr (Cell::kRecurrent) {
+    if (!directions[0].options.general) {
+      return LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, count}, plan);
+    }
+  }
+  return GeneralBackwardSpace<Cell, T>(directions[0], {}, nullptr).bytes;
 }
 
 template <template <typename> class CellT, typename T>
-std::size_t Layer<CellT, T>::WeightGradientWorkspace(const RnnShape& s) {
-  return sizeof(ComputeType<T>) * kSumChunks * CellT<ComputeType<T>>::kGates *
-         static_cast<std::size_t>(s.units);
+std::size_t Layer<CellT, T>::InputGradientWorkspace(const InputGradientArgs<T>& a) {
+  return InputGradientSpace<T>(a, nullptr).bytes;
+}
+
+template <template <typename> class CellT, typename T>
+std::size_t Layer<CellT, T>::WeightGradientWorkspace(const WeightGradientArgs<T>& a) {
+  return WeightGradientSpace<CellT<ComputeType<T>>, T>(a, nullptr).bytes;
 }
 
 template <template <typename> class CellT, typename T>
@@ -68,36 +78,41 @@ Error Layer<CellT, T>::Forward(const ForwardArgs<T>* directions, int count,
   const RnnShape& s = directions[0].shape;
   Error error = TooLarge(s);
   if (!error.empty() || s.batch == 0 || s.units == 0) return error;
-  Arena arena(directions[0].workspace);
-  ForwardLoop<T> loops[kMaxDirections];
-  for (int d = 0; d < count; ++d) {
-    const ForwardArgs<T>& a = directions[d];
-    ForwardLoop<T>& loop = loops[d];
-    FillBase(s, a.options, options, &loop);
-    loop.recurrent_kernel = a.recurrent_kernel, loop.bias = a.bias, loop.mask = a.mask;
-    loop.recurrent_dropout = a.recurrent_dropout, loop.outputs = a.outputs;
-    for (int i = 0; i < Cell::kStates; ++i) {
-      loop.initial[i] = a.initial[i], loop.final[i] = a.final[i];
-    }
-    if (a.reserve_space == nullptr) {
-      loop.gates_width = Cell::kGates * s.units;
-      loop.gates = arena.Take<T>(s.time * s.batch * loop.gates_width);
-    } else {
-      const Reserve<Cell, T> reserve(s, options, a.reserve_space);
-      loop.gates_width = Cell::kSaved * s.units;
-      loop.gates = reserve.gates;
-      for (int i = 0; i < Cell::kStates; ++i) {
-        loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
-        loop.stepped[i] = reserve.stepped[i];
+  if constexpr (Cell::kRecurrent) {
+    if (!directions[0].options.general) {
+      Arena arena(directions[0].workspace);
+      ForwardLoop<T> loops[kMaxDirections];
+      for (int d = 0; d < count; ++d) {
+        const ForwardArgs<T>& a = directions[d];
+        ForwardLoop<T>& loop = loops[d];
+        FillBase(s, a.options, options, &loop);
+        loop.recurrent_kernel = a.recurrent_kernel, loop.bias = a.bias, loop.mask = a.mask;
+        loop.recurrent_dropout = a.recurrent_dropout, loop.outputs = a.outputs;
+        for (int i = 0; i < Cell::kStates; ++i) {
+          loop.initial[i] = a.initial[i], loop.final[i] = a.final[i];
+        }
+        if (a.reserve_space == nullptr) {
+          loop.gates_width = Cell::kGates * s.units;
+          loop.gates = arena.Take<T>(s.time * s.batch * loop.gates_width);
+        } else {
+          const Reserve<Cell, T> reserve(s, a.options, a.reserve_space);
+          loop.gates_width = Cell::kSaved * s.units;
+          loop.gates = reserve.gates;
+          for (int i = 0; i < Cell::kStates; ++i) {
+            loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
+            loop.stepped[i] = reserve.stepped[i];
+          }
+        }
+        Gemm g = GemmOf<T>(s.time * s.batch, Cell::kGates * s.units, a.shape.input, options);
+        g.a = {a.x, a.shape.input, false}, g.b = {a.kernel, g.n, false};
+        g.c = loop.gates, g.c_stride = loop.gates_width;
+        error = RunGemm<T>(g, options.blas, stream);
+        if (!error.empty()) return error;
       }
+      return RunLoop<ForwardPass, CellT, T>(loops, count, plan, options.blas, arena.rest(), stream);
     }
-    Gemm g = GemmOf<T>(s.time * s.batch, Cell::kGates * s.units, a.shape.input, options);
-    g.a = {a.x, a.shape.input, false}, g.b = {a.kernel, g.n, false};
-    g.c = loop.gates, g.c_stride = loop.gates_width;
-    error = RunGemm<T>(g, options.blas, stream);
-    if (!error.empty()) return error;
   }
-  return RunLoop<ForwardPass, CellT, T>(loops, count, plan, options.blas, arena.rest(), stream);
+  return GeneralForward<CellT, T>(directions, count, options, plan, stream);
 }
 
 template <template <typename> class CellT, typename T>
@@ -106,25 +121,31 @@ Error Layer<CellT, T>::Backward(const BackwardArgs<T>* directions, int count,
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = directions[0].shape;
   const Error error = TooLarge(s);
-  if (!error.empty() || s.batch == 0 || s.units == 0) return error;
-  BackwardLoop<T> loops[kMaxDirections];
-  for (int d = 0; d < count; ++d) {
-    const BackwardArgs<T>& a = directions[d];
-    BackwardLoop<T>& loop = loops[d];
-    FillBase(s, a.options, options, &loop);
-    loop.recurrent_kernel = a.recurrent_kernel, loop.mask = a.mask;
-    loop.recurrent_dropout = a.recurrent_dropout, loop.doutputs = a.doutputs;
-    const Reserve<Cell, T> reserve(s, options, a.dgates);
-    loop.gates_width = Cell::kSaved * s.units;
-    loop.gates = reserve.gates;
-    for (int i = 0; i < Cell::kStates; ++i) {
-      loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
-      loop.stepped[i] = reserve.stepped[i];
-      loop.dfinal[i] = a.dfinal[i], loop.dinitial[i] = a.dinitial[i];
+  if (!error.empty() || s.units == 0) return error;
+  if constexpr (Cell::kRecurrent) {
+    if (!directions[0].options.general) {
+      if (s.batch == 0) return "";
+      BackwardLoop<T> loops[kMaxDirections];
+      for (int d = 0; d < count; ++d) {
+        const BackwardArgs<T>& a = directions[d];
+        BackwardLoop<T>& loop = loops[d];
+        FillBase(s, a.options, options, &loop);
+        loop.recurrent_kernel = a.recurrent_kernel, loop.mask = a.mask;
+        loop.recurrent_dropout = a.recurrent_dropout, loop.doutputs = a.doutputs;
+        const Reserve<Cell, T> reserve(s, a.options, a.dgates);
+        loop.gates_width = Cell::kSaved * s.units;
+        loop.gates = reserve.gates;
+        for (int i = 0; i < Cell::kStates; ++i) {
+          loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
+          loop.stepped[i] = reserve.stepped[i];
+          loop.dfinal[i] = a.dfinal[i], loop.dinitial[i] = a.dinitial[i];
+        }
+      }
+      return RunLoop<BackwardPass, CellT, T>(loops, count, plan, options.blas,
+                                             directions[0].workspace, stream);
     }
   }
-  return RunLoop<BackwardPass, CellT, T>(loops, count, plan, options.blas, directions[0].workspace,
-                                         stream);
+  return GeneralBackward<CellT, T>(directions, count, options, plan, stream);
 }
 
 template <template <typename> class CellT, typename T>
@@ -132,15 +153,25 @@ Error Layer<CellT, T>::InputGradient(const InputGradientArgs<T>& a, const CallOp
                                      Stream stream) {
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = a.shape;
-  const T* const gates = static_cast<const T*>(a.dgates);
+  const T* const gates = static_cast<const T*>(a.dgates);  // they come first in both reserves
+  const InputGradientSpace<T> space(a, a.workspace);
+  const int most = a.input_dropout == nullptr ? Cell::kGates : 1;
   for (GateRun run{}; run.gate + run.count < Cell::kGates;) {
     const bool first = run.count == 0;
-    run = NextRun<Cell>(run.gate + run.count, false);
+    run = NextRun<Cell>(run.gate + run.count, false, most);
     Gemm g = GemmOf<T>(s.time * s.batch, s.input, run.count * s.units, options);
     g.a = {gates + run.sum * s.units, Cell::kSaved * s.units, false};
     g.b = {a.kernel + run.gate * s.units, Cell::kGates * s.units, true};
     g.c = a.dx, g.c_stride = s.input, g.accumulate = !first;
-    const Error error = RunGemm<T>(g, options.blas, stream);
+    if (a.input_dropout != nullptr) {
+      g.c = space.product, g.output = ElementOf<ComputeType<T>>(), g.accumulate = false;
+    }
+    Error error = RunGemm<T>(g, options.blas, stream);
+    if (error.empty() && a.input_dropout != nullptr) {
+      const bool last = run.gate + 1 == Cell::kGates;
+      error = RunAddDropped(FactorsOf(s, s.input, a.input_dropout, run.gate), space.product, first,
+                            space.sums, last ? a.dx : nullptr, stream);
+    }
     if (!error.empty()) return error;
   }
   return "";
@@ -152,31 +183,48 @@ Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const Call
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = a.shape;
   const std::int64_t rows = s.time * s.batch, width = Cell::kSaved * s.units;
-  const Reserve<Cell, T> reserve(s, options, const_cast<void*>(a.dgates));  // reads only
+  const WeightGradientSpace<Cell, T> space(a, a.workspace);
   for (const bool recurrent : {false, true}) {
+    if (recurrent && !Cell::kRecurrent) continue;
+    const T* const factors = recurrent ? space.recurrent_factors : a.input_dropout;
+    const T* const sums = recurrent ? space.recurrents : space.gates;
+    const std::int64_t depth = recurrent ? s.Hidden() : s.input;
+    const bool shared = recurrent && options.shared_dropout;
+    const int most = factors == nullptr || shared ? Cell::kGates : 1;
     for (GateRun run{}; run.gate + run.count < Cell::kGates;) {
-      run = NextRun<Cell>(run.gate + run.count, recurrent);
-      Gemm g = GemmOf<T>(recurrent ? s.units : s.input, run.count * s.units, rows, options);
-      g.b = {reserve.gates + run.sum * s.units, width, false};
+      run = NextRun<Cell>(run.gate + run.count, recurrent, most);
+      Gemm g = GemmOf<T>(depth, run.count * s.units, rows, options);
+      g.b = {sums + run.sum * s.units, width, false};
       g.c = (recurrent ? a.drecurrent_kernel : a.dkernel) + run.gate * s.units;
       g.c_stride = Cell::kGates * s.units;
-      g.a = recurrent ? Gemm::Matrix{reserve.previous[0], s.units, true}
-                      : Gemm::Matrix{a.x, s.input, true};
+      const T* multiplied = recurrent ? space.previous_h : a.x;
+      std::int64_t stride = depth;
       if constexpr (Cell::kPhases == 2) {
         if (recurrent && run.phase == 1) {
-          g.a = {reserve.gates + Cell::kOperand * s.units, width, true};
+          multiplied = sums + Cell::kOperand * s.units, stride = width;
         }
       }
-      Error error = RunGemm<T>(g, options.blas, stream);
+      Error error;
+      if (factors != nullptr) {
+        error = RunDrop(FactorsOf(s, depth, factors, shared ? 0 : run.gate), multiplied, stride,
+                        space.dropped, stream);
+        multiplied = space.dropped, stride = depth;
+      }
+      g.a = {multiplied, stride, true};
+      if (error.empty()) error = RunGemm<T>(g, options.blas, stream);
       if (error.empty() && a.dbias != nullptr && (!recurrent || Cell::kBiases == 2)) {
         error =
-            RunColumnSums(reserve.gates + run.sum * s.units, rows, g.n, width, a.workspace,
+            RunColumnSums(sums + run.sum * s.units, rows, g.n, width, space.column_sums,
                           a.dbias + ((recurrent ? Cell::kGates : 0) + run.gate) * s.units, stream);
       }
       if (!error.empty()) return error;
     }
   }
-  return "";
+  if (s.projection == 0) return "";
+  Gemm g = GemmOf<T>(s.units, s.projection, rows, options);
+  g.a = {space.hidden, s.units, true}, g.b = {space.projected, s.projection, false};
+  g.c = a.dprojection, g.c_stride = s.projection;
+  return RunGemm<T>(g, options.blas, stream);
 }
 
 }  // namespace tfrnn::cuda

@@ -17,6 +17,9 @@ namespace tfrnn::cuda {
 struct RowMap {
   std::int64_t first = 0, time_stride = 0, batch_stride = 0;
 };
+TFRNN_CELL std::int64_t RowOf(const RowMap& map, std::int32_t t, std::int32_t b) {
+  return map.first + t * map.time_stride + b * map.batch_stride;
+}
 
 // What is drawn at random or averaged, the same for all cells. An element's bits depend on the key
 // and on (stream, t, b, u) alone: see noise.cuh.

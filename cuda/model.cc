@@ -4,6 +4,7 @@
 
 #include "csrc/cells/gru.h"
 #include "csrc/cells/gru_reset_before.h"
+#include "csrc/cells/ind_rnn.h"
 #include "csrc/cells/lstm.h"
 #include "csrc/cells/simple_rnn.h"
 #include "cuda/geometry.h"
@@ -115,6 +116,8 @@ CellShape ShapeOf(Cell cell) {
       return Shape<GruResetBefore>();
     case Cell::kSimpleRnn:
       return Shape<SimpleRnn>();
+    case Cell::kIndRnn:
+      return Shape<IndRnn>();
   }
   return {};
 }
@@ -129,6 +132,8 @@ const char* Name(Cell cell) {
       return "gru_reset_before";
     case Cell::kSimpleRnn:
       return "simple_rnn";
+    case Cell::kIndRnn:
+      return "ind_rnn";
   }
   return "";
 }

@@ -12,7 +12,7 @@
 
 namespace tfrnn::cuda {
 
-enum class Cell { kLstm, kGru, kGruResetBefore, kSimpleRnn };
+enum class Cell { kLstm, kGru, kGruResetBefore, kSimpleRnn, kIndRnn };
 
 CellShape ShapeOf(Cell cell);
 const char* Name(Cell cell);

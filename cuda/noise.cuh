@@ -40,29 +40,39 @@ TFRNN_DEVICE std::uint32_t RandomBits(const Noise& noise, std::uint32_t stream, 
   return word == 0 ? c[0] : word == 1 ? c[1] : word == 2 ? c[2] : c[3];
 }
 
+// What element u of h, `width` wide, is multiplied with at step t by dropout that is drawn.
+template <typename A>
+TFRNN_DEVICE A DropoutFactor(const Noise& noise, std::int32_t t, std::int32_t b, std::int32_t u,
+                             std::int32_t batch, std::int32_t width) {
+  if (noise.dropout_below == 0) return 1;
+  const std::uint32_t bits = RandomBits(noise, kDropoutStream, t, b, u, batch, width);
+  return bits < noise.dropout_below ? 0 : static_cast<A>(noise.dropout_scale);
+}
+
+// The share of its old value that element u of state `s`, `width` wide, keeps at step t.
+template <typename A>
+TFRNN_DEVICE A KeptShare(const Noise& noise, int s, std::int32_t t, std::int32_t b, std::int32_t u,
+                         std::int32_t batch, std::int32_t width) {
+  if (noise.zoneout_below[s] == 0) return 0;
+  if (!noise.training) return static_cast<A>(noise.zoneout[s]);
+  const std::uint32_t bits = RandomBits(noise, kZoneoutStream + s, t, b, u, batch, width);
+  return bits < noise.zoneout_below[s] ? 1 : 0;
+}
+
 // What h as operand of step t's product is multiplied with.
 template <typename T>
 TFRNN_DEVICE ComputeType<T> OperandFactor(const LoopBase<T>& a, std::int32_t t, std::int32_t b,
                                           std::int32_t u) {
-  ComputeType<T> factor = 1;
-  if (a.recurrent_dropout != nullptr) {
-    factor = prim::ToFloat(a.recurrent_dropout[std::int64_t{b} * a.units + u]);
-  }
-  if (a.noise.dropout_below != 0) {
-    const std::uint32_t bits = RandomBits(a.noise, kDropoutStream, t, b, u, a.batch, a.units);
-    factor *= bits < a.noise.dropout_below ? 0 : static_cast<ComputeType<T>>(a.noise.dropout_scale);
-  }
-  return factor;
+  const auto drawn = DropoutFactor<ComputeType<T>>(a.noise, t, b, u, a.batch, a.units);
+  if (a.recurrent_dropout == nullptr) return drawn;
+  return drawn * prim::ToFloat(a.recurrent_dropout[std::int64_t{b} * a.units + u]);
 }
 
 // The share of its old value that state `s` keeps at step t.
 template <typename T>
 TFRNN_DEVICE ComputeType<T> Kept(const LoopBase<T>& a, int s, std::int32_t t, std::int32_t b,
                                  std::int32_t u) {
-  if (a.noise.zoneout_below[s] == 0) return 0;
-  if (!a.noise.training) return static_cast<ComputeType<T>>(a.noise.zoneout[s]);
-  const std::uint32_t bits = RandomBits(a.noise, kZoneoutStream + s, t, b, u, a.batch, a.units);
-  return bits < a.noise.zoneout_below[s] ? 1 : 0;
+  return KeptShare<ComputeType<T>>(a.noise, s, t, b, u, a.batch, a.units);
 }
 
 }  // namespace tfrnn::cuda

@@ -37,6 +37,7 @@ std::string OptionObstacle(const Call& call, const Device& device) {
   if (call.cell == Cell::kGruResetBefore) {
     return "the reset gate acts before the product, which takes two exchanges a step";
   }
+  if (call.cell == Cell::kIndRnn) return "the cell has no recurrent matrix to keep on chip";
   if (const std::string reason = GeneralReason(call.features); !reason.empty()) return reason;
   if (!HasMma(call, device)) {
     return "compute capability " + Number(device.arch / 10) + "." + Number(device.arch % 10) +

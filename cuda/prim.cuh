@@ -21,6 +21,7 @@
 
 #define TFRNN_KERNEL(max_threads) __global__ void __launch_bounds__(max_threads, 1)
 #define TFRNN_DEVICE __device__ __forceinline__
+#define TFRNN_OUTLINE __device__ __noinline__
 #define TFRNN_UNROLL _Pragma("unroll")
 
 namespace tfrnn::prim {

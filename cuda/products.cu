@@ -1,4 +1,5 @@
 #include "cuda/column_sums.cuh"
+#include "cuda/drop.cuh"
 #include "cuda/gemm.cuh"
 
 namespace tfrnn::cuda {
@@ -6,11 +7,18 @@ namespace tfrnn::cuda {
 #define TFRNN_INSTANTIATE(T)                                                                  \
   template Error RunGemm<T>(const Gemm&, const Blas&, Stream);                                \
   template Error RunColumnSums(const T*, std::int64_t, std::int64_t, std::int64_t, void*, T*, \
-                               Stream);
+                               Stream);                                                       \
+  template Error RunDrop(const DroppedRows<T>&, const T*, std::int64_t, T*, Stream);          \
+  template Error RunAddDropped(const DroppedRows<T>&, const ComputeType<T>*, bool,            \
+                               ComputeType<T>*, T*, Stream);
 TFRNN_INSTANTIATE(Half)
 TFRNN_INSTANTIATE(BFloat16)
 TFRNN_INSTANTIATE(float)
 TFRNN_INSTANTIATE(double)
 #undef TFRNN_INSTANTIATE
+template Error RunColumnSums(const float*, std::int64_t, std::int64_t, std::int64_t, void*, Half*,
+                             Stream);
+template Error RunColumnSums(const float*, std::int64_t, std::int64_t, std::int64_t, void*,
+                             BFloat16*, Stream);
 
 }  // namespace tfrnn::cuda

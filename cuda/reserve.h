@@ -38,7 +38,7 @@ struct Reserve {
   T* stepped[kMaxStates] = {};   // of [rows, U], where zoneout mixes a state that is not h
   std::size_t bytes = 0;
 
-  Reserve(const RnnShape& s, const CallOptions& options, void* memory) {
+  Reserve(const RnnShape& s, const RnnOptions& o, void* memory) {
     Arena arena(memory);
     const std::int64_t rows = s.time * s.batch;
     gates = arena.Take<T>(rows * Cell::kSaved * s.units);
@@ -46,7 +46,7 @@ struct Reserve {
       previous[i] = arena.Take<T>(rows * s.units);
       if (i == 0) continue;
       last[i] = arena.Take<T>(s.batch * s.units);
-      if (options.noise.zoneout_below[i] != 0) stepped[i] = arena.Take<T>(rows * s.units);
+      if (o.cell_zoneout > 0) stepped[i] = arena.Take<T>(rows * s.units);
     }
     bytes = arena.used();
   }
@@ -90,7 +90,7 @@ void FillBase(const RnnShape& s, const RnnOptions& o, const CallOptions& options
   loop->input = RowsOf(s, o.go_backwards);
   loop->output = RowsOf(s, o.reverse_outputs);
   loop->output_width = s.OutputStride();
-  loop->noise = options.noise;
+  loop->noise = NoiseOf(o);
 }
 
 // Why the sizes cannot be handled at all, or "": kernels count with 32 bits.

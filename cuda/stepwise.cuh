@@ -4,6 +4,7 @@
 
 #include "cuda/backward_unit.cuh"
 #include "cuda/geometry.h"
+#include "cuda/phases.h"
 #include "cuda/products.h"
 #include "cuda/runtime.cuh"
 
@@ -127,20 +128,6 @@ StepBackward(const BackwardLoop<T> a, const StepSpace<T> space, std::int32_t t, 
   unit.Store(a, p, t);
   SaveCarried(space, at, count, &unit);
   put(0);
-}
-
-// The gates of a phase lie together.
-template <typename Cell>
-constexpr int FirstGate(int phase) {
-  int gate = 0;
-  while (Cell::Phase(gate) != phase) ++gate;
-  return gate;
-}
-template <typename Cell>
-constexpr int GateCount(int phase) {
-  int count = 0;
-  for (int gate = 0; gate < Cell::kGates; ++gate) count += Cell::Phase(gate) == phase;
-  return count;
 }
 
 template <template <typename> class CellT, typename T, typename Loop>

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = sorted(ROOT.glob("build/*/tests/emulator/libtfrnn_emulated_ops.so"), key=os.path.getmtime)
-OPS = ("TfrnnLstm", "TfrnnGru", "TfrnnSimpleRnn")
+OPS = ("TfrnnLstm", "TfrnnGru", "TfrnnSimpleRnn", "TfrnnIndRnn")
 SUFFIXES = ("", "Grad", "GradInput", "GradWeights")
 needs_emulated_gpu = pytest.mark.skipif(
     not BUILT, reason="the build has no tests/emulator/libtfrnn_emulated_ops.so"

@@ -12,6 +12,8 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from gpu_options import check as check_options
+from gpu_options import mixed_cases, single_cases
 
 from tfrnn_ops import _core
 from tfrnn_ops.bench.cases import Shape
@@ -21,6 +23,7 @@ from tfrnn_ops.bench.gpu.peers import Ours
 from tfrnn_ops.bench.gpu.tensors import make_tensors
 
 ROOT = Path(__file__).resolve().parent.parent
+SINGLE = dict(single_cases())
 BUILT = sorted(ROOT.glob("build/*/tests/emulator/_emulated*.so"), key=os.path.getmtime)
 pytestmark = pytest.mark.skipif(not BUILT, reason="the build has no tests/emulator/_emulated")
 
@@ -63,12 +66,31 @@ def test_results_and_gradients(monkeypatch, cell, shape, dtype, directions, poli
         assert peer.note.startswith(policy)
 
 
+@pytest.mark.parametrize("name", SINGLE)
+def test_one_option(emulated, name):
+    layer = check_options(SINGLE[name], emulated.CudaLayer, "cpu")
+    if any(word in name for word in ("layer_norm", "projection", "gelu", "recurrent_dropout")):
+        assert layer.forward_reason.startswith("stepwise")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+def test_many_options(emulated, dtype):
+    for case in mixed_cases(30, dtype):
+        check_options(case, emulated.CudaLayer, "cpu")
+
+
 def test_mistakes_are_explained(emulated):
     sizes = {"time": 1, "batch": 1, "features": 1, "units": 1}
     with pytest.raises(ValueError, match="cell must be one of lstm"):
         emulated.CudaLayer("rnn", "float32", **sizes)
     with pytest.raises(ValueError, match="TFRNN_GPU_PLAN='luck'"):
         emulated.CudaLayer("lstm", "float32", **sizes, override="luck")
+    with pytest.raises(ValueError, match="operands: found weights"):
+        emulated.CudaLayer("lstm", "float32", **sizes, operands={"weights"})
+    with pytest.raises(ValueError, match="options: found luck"):
+        emulated.CudaLayer("lstm", "float32", **sizes, options={"luck": 1})
+    with pytest.raises(ValueError, match="activation: found luck"):
+        emulated.CudaLayer("lstm", "float32", **sizes, options={"activation": "luck"})
     layer = emulated.CudaLayer("lstm", "float32", **sizes)
     with pytest.raises(ValueError, match="name: found weights"):
         layer.set("weights", 0, 0)

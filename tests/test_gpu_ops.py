@@ -7,9 +7,19 @@ every option, dtype and shape that comes to them through the ops.
 import numpy as np
 import pytest
 import tensorflow as tf
-from cells import GRU, LSTM, call, every_cell, random_mask, random_tensors
+from cells import (
+    GRU,
+    LSTM,
+    call,
+    every_cell,
+    every_cell_and_ind_rnn,
+    random_mask,
+    random_tensors,
+)
 from emulated_gpu import OPS, SUFFIXES, needs_emulated_gpu, on_emulated_gpu
 from gradients import values_and_gradients
+from problems import build, everything
+from problems import every_cell as every_problem
 from tolerance import assert_close, assert_same_bits
 
 import tfrnn_ops
@@ -47,7 +57,7 @@ def draws(training=True, **rates):
     return {"training": training, "seed": tf.constant([3, 5]), **rates}
 
 
-@every_cell
+@every_cell_and_ind_rnn
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_results_and_gradients(case, dtype):
     run(case, random_tensors(case, *SIZES, dtype=dtype))
@@ -70,7 +80,7 @@ OPTIONS = {
 }
 
 
-@every_cell
+@every_cell_and_ind_rnn
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_options(case, options):
     run(case, random_tensors(case, *SIZES), **options)
@@ -81,12 +91,12 @@ def test_cell_zoneout(training):
     run(LSTM, random_tensors(LSTM, *SIZES), **draws(training, cell_zoneout=0.3, zoneout=0.2))
 
 
-@every_cell
+@every_cell_and_ind_rnn
 def test_without_a_bias(case):
     run(case, random_tensors(case, *SIZES, use_bias=False))
 
 
-@every_cell
+@every_cell_and_ind_rnn
 @pytest.mark.parametrize("options", [{}, {"mask": tf.constant(random_mask(5, 3))}])
 def test_time_major(case, options):
     tensors = random_tensors(case, *SIZES)
@@ -94,7 +104,7 @@ def test_time_major(case, options):
     run(case, tensors, time_major=True, **options)
 
 
-@every_cell
+@every_cell_and_ind_rnn
 @pytest.mark.parametrize(
     "sizes", [(3, 0, 4, 6), (0, 5, 4, 6), (1, 1, 1, 1), (9, 2, 3, 33)], ids=str
 )
@@ -111,37 +121,95 @@ def test_every_policy(monkeypatch, policy, dtype):
     run(LSTM, tensors, mask=tf.constant(random_mask(9, 5)))
 
 
+def compare(given, **options):
+    """The same of a problem with any option, on the emulated GPU and on the CPU."""
+    weights = dict(given.weights)
+    own = [weights.pop(name, None) for name in ("kernel", "recurrent_kernel", "bias")]
+    states = given.states if len(given.states) > 1 else given.states[0]
+    variables = given.arrays()
+
+    def compute():
+        function = getattr(tfrnn_ops, given.name)
+
+        def run():
+            return tf.nest.flatten(function(given.inputs, states, *own, **weights, **options))
+
+        return values_and_gradients(run, variables)
+
+    (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
+    assert_close(got, want)
+    assert_close(dgot, dwant, floor=1.0)
+
+
+@every_problem
+def test_activations(make):
+    given, options = build(make)
+    options |= {"activation": "softsign"}
+    if make["name"] in ("lstm", "gru"):
+        options |= {"recurrent_activation": "hard_sigmoid"}
+    compare(given.tensors(), **options)
+
+
+@every_problem
+@pytest.mark.parametrize("sizes", [(3, 5), (3, 0), (0, 5)], ids=str)
+def test_layer_norm(make, sizes):
+    given, options = build(make, *sizes, layer_norm=True)
+    compare(given.tensors(), layer_norm_epsilon=1e-2, **options)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options"),
+    [
+        ({"peephole": True}, {}),
+        ({"outputs": 5}, {"projection_clip": 0.5}),
+        ({"layer_norm": True}, {"layer_norm_carry": True}),
+        ({}, {"cell_clip": 0.8}),
+        ({}, {"return_cell_states": True}),
+    ],
+    ids=str,
+)
+def test_options_of_an_lstm(arrays, options):
+    given, _ = build({"name": "lstm"}, **arrays)
+    compare(given.tensors(), **options)
+
+
+@every_problem
+@pytest.mark.parametrize("time_major", [False, True])
+def test_everything_at_once(make, time_major):
+    given, options = everything(make)
+    given = given.tensors()
+    mask = random_mask(3, 4)
+    if time_major:
+        given.inputs, mask = tf.transpose(given.inputs, [1, 0, 2]), mask.T
+    compare(given, mask=tf.constant(mask), time_major=time_major, **options)
+
+
 @every_cell
-def test_one_mask_of_recurrent_dropout_for_all_gates(case):
+@pytest.mark.parametrize("shared", [False, True])
+def test_given_factors_of_dropout(case, shared):
+    """One mask of recurrent dropout for all gates, or one each, and of the inputs too."""
     kind = case.layer(1).kind
     tensors = random_tensors(case, *SIZES)
-    factors = tf.constant(np.random.default_rng(0).integers(0, 2, [1, 3, 20]) * 2.0)
+    rng = np.random.default_rng(0)
+    masks = {"recurrent_dropout_mask": rng.integers(0, 2, [1, 3, 20]) * 2.0}
+    if not shared:
+        masks["recurrent_dropout_mask"] = rng.integers(0, 2, [kind.gates, 3, 20]) * 2.0
+        masks["input_dropout_mask"] = rng.integers(0, 2, [kind.gates, 3, 7]) * 2.0
 
     def compute():
         def function():
-            options = {name: value for name, value in case.options.items() if value is not True}
-            bias = tensors.weights[2]
-            return tf.nest.flatten(
-                kind.fused(
-                    tensors.inputs,
-                    tensors.states,
-                    *tensors.weights[:2],
-                    bias,
-                    None,
-                    recurrent_dropout_mask=factors,
-                    keep_reserve=True,
-                    **options,
-                )
-            )
+            given = tensors.inputs, tensors.states, *tensors.weights, None
+            results = kind.fused(*given, keep_reserve=True, **masks, **case.options)
+            return tf.nest.flatten(results)
 
         return values_and_gradients(function, tensors.all())
 
     (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
     assert_close(got, want)
-    assert_close(dgot, dwant)
+    assert_close(dgot, dwant, floor=1.0)
 
 
-@every_cell
+@every_cell_and_ind_rnn
 def test_the_gradient_can_be_taken_twice(case):
     """What was kept for it is still there after the first time."""
     tensors = random_tensors(case, *SIZES)
@@ -156,7 +224,7 @@ def test_the_gradient_can_be_taken_twice(case):
     assert_same_bits(first, second)
 
 
-@every_cell
+@every_cell_and_ind_rnn
 def test_only_some_gradients(case):
     tensors = random_tensors(case, *SIZES)
 

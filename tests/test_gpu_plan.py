@@ -47,6 +47,7 @@ def test_every_argument_counts():
         assert plan["policy"] == "stepwise"
         reasons.add(plan["reason"])
     assert len(reasons) == len(_core.gpu_features())
+    assert _core.gpu_plan("ind_rnn", "bfloat16", 8, 128)["policy"] == "stepwise"
     assert _core.gpu_plan("lstm", "bfloat16", 8, 128, override="grid")["policy"] == "grid"
 
 

@@ -22,7 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "tests/emulator/mutations.txt"
 KERNELS = "tests/emulator/subset_kernels.cc"
 # What mutations leave alone, compiled once for each build.
-TESTS = ("tests/emulator/subset_test.cc", "cuda/products.cu")
+TESTS = (
+    "tests/emulator/subset_test.cc",
+    "tests/emulator/general_reference.cc",
+    "cuda/products.cu",
+)
 EMULATOR = tuple(f"tests/emulator/{name}.cc" for name in ("fiber", "emulator", "warp_functions"))
 # By what has to find the bug: flags, more flags for the emulator itself, and what is run.
 FLAGS = {

@@ -32,6 +32,7 @@ BUDGETS = (
     (re.compile(r"10PersistentI.*Li4EE"), 255),  # 256 threads
     (re.compile(r"10PersistentI"), 128),  # 512 threads
     (re.compile(r"Step(For|Back)ward"), 64),  # 256 threads, several blocks
+    (re.compile(r"Row(For|Back)ward"), 255),  # 256 threads
     (re.compile(r""), 128),
 )
 # Loops that measure a GPU have what shared memory they measure; 48 KiB need no permission.

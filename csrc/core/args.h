@@ -49,6 +49,7 @@ struct RnnOptions {
   bool layer_norm = false;  // there is a tensor of that name
   Activation activation = Activation::kTanh, recurrent_activation = Activation::kSigmoid;
   bool training = false;         // random factors are drawn; else zoneout takes its expectation
+  bool shared_dropout = false;   // recurrent_dropout is [1, B, H]: all gates have the same
   double recurrent_dropout = 0;  // rate, a new mask each step, the same for all gates
   double zoneout = 0, cell_zoneout = 0;  // rates, of h and of the second state
   std::uint64_t seed[2] = {};            // see philox.h
@@ -60,7 +61,7 @@ struct RnnOptions {
 // Columns of `layer_norm`: its row 0 holds gains, row 1 offsets, of x·kernel, of
 // h·recurrent_kernel and of the state that a cell with kEmits normalises.
 template <typename Cell>
-constexpr std::int64_t LayerNormWidth(std::int64_t units) {
+TFRNN_CELL constexpr std::int64_t LayerNormWidth(std::int64_t units) {
   return (Cell::kGates * (Cell::kRecurrent ? 2 : 1) + Cell::kEmits) * units;
 }
 

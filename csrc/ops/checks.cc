@@ -33,13 +33,10 @@ absl::Status CheckDirections(int own_states, int states, int directions) {
 
 absl::Status ReadActivation(tensorflow::OpKernelConstruction* c, const char* name,
                             Activation* activation) {
-  static constexpr const char* kNames[] = {"tanh",     "sigmoid", "hard_sigmoid", "relu",
-                                           "relu6",    "elu",     "selu",         "softplus",
-                                           "softsign", "linear",  "silu",         "gelu"};
   std::string found;
   TF_RETURN_IF_ERROR(c->GetAttr(name, &found));
   for (int i = 0; i <= static_cast<int>(Activation::kGelu); ++i) {
-    if (found != kNames[i]) continue;
+    if (found != kActivationNames[i]) continue;
     *activation = static_cast<Activation>(i);
     return absl::OkStatus();
   }

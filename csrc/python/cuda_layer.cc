@@ -9,14 +9,17 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "csrc/cells/gru.h"
 #include "csrc/cells/gru_reset_before.h"
+#include "csrc/cells/ind_rnn.h"
 #include "csrc/cells/lstm.h"
 #include "csrc/cells/simple_rnn.h"
+#include "csrc/python/layer_options.h"
 #include "csrc/python/names.h"
 #include "cuda/cublas.h"
 #include "cuda/launch.h"
@@ -43,7 +46,10 @@ const cuda::Device& CurrentGpu() {
 struct Description {
   cuda::Call call;
   RnnShape shape;
-  bool training = false;
+  RnnOptions options;
+  std::set<std::string> operands;  // of those that may be absent
+  bool shared_dropout = false;
+  bool training = false;                     // what the gradient needs is kept
   bool cublas = true;                        // for the products over all steps; else our own
   std::optional<std::string> override_text;  // instead of the environment's
 };
@@ -89,7 +95,7 @@ class CudaLayer {
       : what_(what),
         forward_(PlanOf(what, cuda::Pass::kForward)),
         backward_(PlanOf(what, cuda::Pass::kBackward)) {
-    options_.exact = !what.call.tf32;
+    options_.exact = !what.call.tf32, options_.shared_dropout = what.shared_dropout;
     if (what.cublas) Check(cuda::FindCublas(&options_.blas));
   }
 
@@ -114,7 +120,9 @@ class CudaLayer {
       "inputs",     "mask",       "kernel",           "recurrent_kernel", "bias",     "outputs",
       "doutputs",   "dinputs",    "reserve_space",    "workspace",        "dkernel",  "dbias",
       "initial_0",  "initial_1",  "final_0",          "final_1",          "dfinal_0", "dfinal_1",
-      "dinitial_0", "dinitial_1", "drecurrent_kernel"};
+      "dinitial_0", "dinitial_1", "drecurrent_kernel", "input_dropout", "recurrent_dropout",
+      "vectors", "layer_norm", "projection", "cell_states", "dcell_states", "dvectors",
+      "dlayer_norm", "dprojection"};
   std::map<std::string, std::uintptr_t> pointers_[kMaxDirections];
 };
 
@@ -127,14 +135,32 @@ class CudaLayerOf : public CudaLayer {
   explicit CudaLayerOf(const Description& what) : CudaLayer(what) {}
 
   std::size_t reserve_bytes() const override {
-    return Kernels::ReserveBytes(what_.shape, options_);
+    return Kernels::ReserveBytes(what_.shape, what_.options);
   }
+  // Only what may be absent matters of the tensors, so that any address stands for those to come.
   std::size_t workspace_bytes() const override {
+    T any;
+    ForwardArgs<T> forward[kMaxDirections];
+    BackwardArgs<T> backward[kMaxDirections];
+    InputGradientArgs<T> input;
+    WeightGradientArgs<T> weights;
+    const auto one = [&](const char* name) { return Has(name) ? &any : nullptr; };
+    for (int d = 0; d < what_.call.directions; ++d) {
+      forward[d].shape = backward[d].shape = what_.shape;
+      forward[d].options = backward[d].options = OptionsOf(d);
+      forward[d].input_dropout = one("input_dropout");
+      forward[d].recurrent_dropout = backward[d].recurrent_dropout = one("recurrent_dropout");
+      backward[d].vectors = one("vectors");
+      forward[d].reserve_space = what_.training ? &any : nullptr;
+    }
+    input.shape = weights.shape = what_.shape, input.options = weights.options = OptionsOf(0);
+    input.input_dropout = weights.input_dropout = one("input_dropout");
+    weights.recurrent_dropout = one("recurrent_dropout");
     const int directions = what_.call.directions;
-    return std::max({Kernels::ForwardWorkspace(what_.shape, directions, forward_.candidate.plan,
-                                               what_.training),
-                     Kernels::BackwardWorkspace(what_.shape, directions, backward_.candidate.plan),
-                     Kernels::WeightGradientWorkspace(what_.shape)});
+    return std::max(
+        {Kernels::ForwardWorkspace(forward, directions, forward_.candidate.plan),
+         Kernels::BackwardWorkspace(backward, directions, backward_.candidate.plan),
+         Kernels::InputGradientWorkspace(input), Kernels::WeightGradientWorkspace(weights)});
   }
 
   void Forward(cuda::Stream stream) override {
@@ -143,10 +169,13 @@ class CudaLayerOf : public CudaLayer {
       ForwardArgs<T>& a = args[d];
       a.shape = what_.shape, a.options = OptionsOf(d);
       a.x = Data("inputs", d), a.kernel = Data("kernel", d);
-      a.recurrent_kernel = Data("recurrent_kernel", d);
+      a.recurrent_kernel = Recurrent("recurrent_kernel", d);
       a.bias = static_cast<T*>(At("bias", d, false));
       a.mask = Mask(d);
-      a.outputs = Data("outputs", d);
+      a.input_dropout = Any("input_dropout", d);
+      a.recurrent_dropout = Any("recurrent_dropout", d), a.vectors = Any("vectors", d);
+      a.layer_norm = Any("layer_norm", d), a.projection = Projection("projection", d);
+      a.outputs = Data("outputs", d), a.state_outputs[1] = Any("cell_states", d);
       a.reserve_space = what_.training ? At("reserve_space", d) : nullptr;
       for (int s = 0; s < kStates; ++s) {
         a.initial[s] = static_cast<T*>(State("initial", s, d));
@@ -162,8 +191,14 @@ class CudaLayerOf : public CudaLayer {
     for (int d = 0; d < what_.call.directions; ++d) {
       BackwardArgs<T>& a = args[d];
       a.shape = what_.shape, a.options = OptionsOf(d);
-      a.recurrent_kernel = Data("recurrent_kernel", d), a.mask = Mask(d);
+      a.recurrent_kernel = Recurrent("recurrent_kernel", d), a.mask = Mask(d);
+      a.bias = static_cast<T*>(At("bias", d, false));
+      a.recurrent_dropout = Any("recurrent_dropout", d), a.vectors = Any("vectors", d);
+      a.layer_norm = Any("layer_norm", d), a.projection = Projection("projection", d);
       a.outputs = Data("outputs", d), a.doutputs = Data("doutputs", d);
+      if (Has("cell_states")) a.dstate_outputs[1] = Data("dcell_states", d);
+      if (Has("vectors")) a.dvectors = Data("dvectors", d);
+      if (Has("layer_norm")) a.dlayer_norm = Data("dlayer_norm", d);
       a.reserve_space = At("reserve_space", d), a.dgates = At("reserve_space", d);
       for (int s = 0; s < kStates; ++s) {
         a.initial[s] = static_cast<T*>(State("initial", s, d));
@@ -182,11 +217,18 @@ class CudaLayerOf : public CudaLayer {
   const bool* Mask(int direction) const {
     return static_cast<const bool*>(At("mask", direction, false));
   }
-  // The second direction goes backwards; padding is zero, as in PyTorch.
-  static RnnOptions OptionsOf(int direction) {
-    RnnOptions options;
+  bool Has(const char* operand) const { return what_.operands.count(operand) > 0; }
+  T* Any(const char* operand, int d) const { return Has(operand) ? Data(operand, d) : nullptr; }
+  T* Projection(const char* name, int d) const {
+    return what_.shape.projection > 0 ? Data(name, d) : nullptr;
+  }
+  T* Recurrent(const char* name, int d) const {
+    return Cell<float>::kRecurrent ? Data(name, d) : nullptr;
+  }
+  // The second direction goes backwards.
+  RnnOptions OptionsOf(int direction) const {
+    RnnOptions options = what_.options;
     options.go_backwards = direction == 1;
-    options.zero_output_for_mask = true;
     return options;
   }
 
@@ -195,6 +237,7 @@ class CudaLayerOf : public CudaLayer {
     InputGradientArgs<T> input;
     input.shape = what_.shape, input.options = OptionsOf(d);
     input.kernel = Data("kernel", d), input.mask = Mask(d), input.dgates = At("reserve_space", d);
+    input.input_dropout = Any("input_dropout", d);
     input.dx = Data("dinputs", d), input.workspace = At("workspace", 0);
     Check(Kernels::InputGradient(input, options_, stream));
     WeightGradientArgs<T> weights;
@@ -202,8 +245,12 @@ class CudaLayerOf : public CudaLayer {
     weights.x = Data("inputs", d), weights.mask = Mask(d);
     weights.initial_h = static_cast<T*>(State("initial", 0, d));
     weights.outputs = Data("outputs", d), weights.dgates = At("reserve_space", d);
-    weights.dkernel = Data("dkernel", d), weights.drecurrent_kernel = Data("drecurrent_kernel", d);
-    weights.dbias = static_cast<T*>(At("dbias", d, false));
+    weights.input_dropout = Any("input_dropout", d);
+    weights.recurrent_dropout = Any("recurrent_dropout", d);
+    weights.dkernel = Data("dkernel", d);
+    weights.drecurrent_kernel = Recurrent("drecurrent_kernel", d);
+    if (!what_.options.layer_norm) weights.dbias = static_cast<T*>(At("dbias", d, false));
+    weights.dprojection = Projection("dprojection", d);
     weights.workspace = At("workspace", 0);
     Check(Kernels::WeightGradient(weights, options_, stream));
   }
@@ -224,10 +271,34 @@ std::unique_ptr<CudaLayer> OfType(const Description& what) {
   return nullptr;
 }
 
+// Which kernels the call takes, from what it has.
+void Describe(Description* what) {
+  static constexpr const char* kOperands[] = {"input_dropout", "recurrent_dropout", "vectors",
+                                              "layer_norm", "cell_states"};
+  for (const std::string& name : what->operands) {
+    if (std::find(std::begin(kOperands), std::end(kOperands), name) == std::end(kOperands)) {
+      throw py::value_error("operands: found " + name +
+                            ", expected input_dropout, recurrent_dropout, vectors, layer_norm or "
+                            "cell_states");
+    }
+  }
+  const auto has = [&](const char* name) { return what->operands.count(name) > 0; };
+  what->options.layer_norm = has("layer_norm");
+  cuda::Features& features = what->call.features;
+  features = cuda::FeaturesOf(what->options);
+  features.projection = what->shape.projection > 0;
+  features.vectors = has("vectors"), features.cell_states = has("cell_states");
+  features.input_dropout = has("input_dropout");
+  features.per_gate_dropout = has("recurrent_dropout") && !what->shared_dropout;
+  what->options.general = !cuda::GeneralReason(features).empty();
+}
+
 std::unique_ptr<CudaLayer> Make(const std::string& cell, const std::string& dtype,
                                 std::int64_t time, std::int64_t batch, std::int64_t features,
                                 std::int64_t units, int directions, bool training, bool tf32,
-                                bool cublas, std::optional<std::string> override_text) {
+                                bool cublas, std::optional<std::string> override_text,
+                                std::int64_t projection, std::set<std::string> operands,
+                                bool shared_dropout, const py::dict& options) {
   if (directions < 1 || directions > kMaxDirections) {
     throw py::value_error("directions must be 1 or 2, found " + std::to_string(directions));
   }
@@ -236,7 +307,12 @@ std::unique_ptr<CudaLayer> Make(const std::string& cell, const std::string& dtyp
   what.call.cell = CellNamed(cell), what.call.dtype = ElementNamed(dtype);
   what.call.tf32 = tf32, what.training = training;
   what.cublas = cublas, what.override_text = std::move(override_text);
-  what.shape = {time, batch, features, units, /*time_major=*/true};
+  what.shape.time = time, what.shape.batch = batch, what.shape.input = features;
+  what.shape.units = units, what.shape.time_major = true;
+  what.shape.projection = projection;
+  what.operands = std::move(operands), what.shared_dropout = shared_dropout;
+  what.options = OptionsFrom(options);
+  Describe(&what);
   switch (what.call.cell) {
     case cuda::Cell::kLstm:
       return OfType<Lstm>(what);
@@ -246,6 +322,8 @@ std::unique_ptr<CudaLayer> Make(const std::string& cell, const std::string& dtyp
       return OfType<GruResetBefore>(what);
     case cuda::Cell::kSimpleRnn:
       return OfType<SimpleRnn>(what);
+    case cuda::Cell::kIndRnn:
+      return OfType<IndRnn>(what);
   }
   return nullptr;
 }
@@ -259,11 +337,17 @@ void BindCudaLayer(py::module_& m) {
                         "A layer over time-major device tensors, given as addresses. `cublas`: the "
                         "products over all steps by the cuBLAS that somebody has loaded, not by "
                         "our own kernel. `override`: instead of the environment's TFRNN_GPU_PLAN. "
-                        "Never synchronises.")
+                        "`projection`: the width of h, if that is not units. `operands`: which of "
+                        "input_dropout, recurrent_dropout (with `shared_dropout` the same for all "
+                        "gates), vectors, layer_norm and cell_states there will be. `options`: "
+                        "others, by their names in RnnOptions. Padding is zero unless they say "
+                        "otherwise. Never synchronises.")
       .def(py::init(&Make), py::arg("cell"), py::arg("dtype"), py::kw_only(), py::arg("time"),
            py::arg("batch"), py::arg("features"), py::arg("units"), py::arg("directions") = 1,
            py::arg("training") = false, py::arg("tf32") = false, py::arg("cublas") = true,
-           py::arg("override") = py::none())
+           py::arg("override") = py::none(), py::arg("projection") = 0,
+           py::arg("operands") = std::set<std::string>(), py::arg("shared_dropout") = false,
+           py::arg("options") = py::dict())
       .def_property_readonly("reserve_bytes", &CudaLayer::reserve_bytes, "of each direction")
       .def_property_readonly("workspace_bytes", &CudaLayer::workspace_bytes, "of all together")
       .def_property_readonly("forward_reason", &CudaLayer::forward_reason)

@@ -186,11 +186,35 @@ TEST(Plan, OptionsThatForceTheStepwisePolicySayWhy) {
   expect("projection takes two exchanges", "H200", [](Call* c) { c->features.projection = true; });
   expect("layer normalisation takes two", "H200", [](Call* c) { c->features.layer_norm = true; });
   expect("mask for each gate", "H200", [](Call* c) { c->features.per_gate_dropout = true; });
+  for (const Feature& feature : KnownFeatures()) {
+    expect(feature.reason, "H200", [&](Call* c) { c->features.*feature.asked = true; });
+  }
+  expect("no recurrent matrix", "H200", [](Call* c) { c->cell = Cell::kIndRnn; });
   expect("the reset gate acts before", "H200", [](Call* c) { c->cell = Cell::kGruResetBefore; });
   expect("no matrix instruction for float64", "H200",
          [](Call* c) { c->dtype = Element::kFloat64; });
   expect("7.5 has no matrix instruction for bfloat16", "T4", [](Call*) {});
   expect("device has no clusters", "A100", [](Call* c) { c->units = 4096; });
+}
+
+TEST(Plan, TheOptionsOfACallTellSomeOfItsFeatures) {
+  RnnOptions options;
+  EXPECT_EQ(GeneralReason(FeaturesOf(options)), "");
+  options.training = true, options.zoneout = options.recurrent_dropout = 0.5;
+  EXPECT_EQ(GeneralReason(FeaturesOf(options)), "");
+  const auto expect = [](const char* reason, const std::function<void(RnnOptions*)>& set) {
+    RnnOptions some;
+    set(&some);
+    EXPECT_NE(GeneralReason(FeaturesOf(some)).find(reason), std::string::npos) << reason;
+  };
+  expect("normalisation", [](RnnOptions* o) { o->layer_norm = true; });
+  expect("activation", [](RnnOptions* o) { o->activation = Activation::kRelu; });
+  expect("activation", [](RnnOptions* o) { o->recurrent_activation = Activation::kTanh; });
+  expect("bound", [](RnnOptions* o) { o->cell_clip = 1; });
+  Features features;
+  EXPECT_EQ(Unsupported(features), "");
+  features.recompute = 7;
+  EXPECT_EQ(Unsupported(features), "recompute is 7; expected 0 on a GPU");
 }
 
 TEST(Plan, ReasonsNameEveryPolicyAndItsCost) {

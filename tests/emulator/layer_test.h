@@ -107,9 +107,6 @@ LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, Cal
   LayerRun<T> run;
   const int count = static_cast<int>(problems.size());
   const RnnShape& s = problems[0].shape;
-  const Poisoned forward(L::ForwardWorkspace(s, count, c.plan, true));
-  const Poisoned inference(L::ForwardWorkspace(s, count, c.plan, false));
-  const Poisoned backward(L::BackwardWorkspace(s, count, c.plan));
   std::vector<std::unique_ptr<Poisoned>> reserves;
   std::vector<ForwardArgs<T>> train, infer;
   std::vector<BackwardArgs<T>> back;
@@ -130,15 +127,19 @@ LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, Cal
     if (p.bias) mirror.Add(*p.bias);
     if (p.mask) mirror.Add(*p.mask);
     if (p.recurrent_dropout) mirror.Add(*p.recurrent_dropout);
-    reserves.push_back(std::make_unique<Poisoned>(L::ReserveBytes(s, options)));
+    reserves.push_back(std::make_unique<Poisoned>(L::ReserveBytes(s, problems[d].options)));
     train.push_back(p.Forward(&run.training[d]));
-    train[d].workspace = forward.get(), train[d].reserve_space = reserves[d]->get();
+    train[d].reserve_space = reserves[d]->get();
     infer.push_back(p.Forward(&run.inference[d]));
-    infer[d].workspace = inference.get();
     back.push_back(p.Backward(&run.training[d]));
-    back[d].workspace = backward.get(), back[d].dgates = reserves[d]->get();
+    back[d].dgates = reserves[d]->get();
     mirror.Translate(&train[d]), mirror.Translate(&infer[d]), mirror.Translate(&back[d]);
   }
+  const Poisoned forward(L::ForwardWorkspace(train.data(), count, c.plan));
+  const Poisoned inference(L::ForwardWorkspace(infer.data(), count, c.plan));
+  const Poisoned backward(L::BackwardWorkspace(back.data(), count, c.plan));
+  train[0].workspace = forward.get(), infer[0].workspace = inference.get();
+  back[0].workspace = backward.get();
   const auto attempt = [&](const Error& error) {
     if (run.error.empty()) run.error = error;
     return run.error.empty();
@@ -151,8 +152,8 @@ LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, Cal
   for (int d = 0; d < count; ++d) {
     InputGradientArgs<T> input = problems[d].InputGradient(&run.training[d]);
     input.dgates = reserves[d]->get();
-    const Poisoned workspace(L::WeightGradientWorkspace(problems[d].shape));
     WeightGradientArgs<T> weights = problems[d].WeightGradient(&run.training[d]);
+    const Poisoned workspace(L::WeightGradientWorkspace(weights));
     weights.dgates = reserves[d]->get(), weights.workspace = workspace.get();
     mirror.Translate(&input), mirror.Translate(&weights);
     attempt(L::InputGradient(input, options, nullptr));
@@ -188,7 +189,6 @@ void CheckLayer(const Case& c) {
   static const char* const kNames[] = {"outputs", "final h",           "final c",
                                        "dx",      "dinitial h",        "dinitial c",
                                        "dkernel", "drecurrent_kernel", "dbias"};
-  if (*NoDevice() != 0) GTEST_SKIP() << NoDevice();
   std::vector<Problem<T>> problems;
   std::vector<Results<double>> want;
   for (int d = 0; d < (c.both ? 2 : 1); ++d) {
@@ -197,7 +197,7 @@ void CheckLayer(const Case& c) {
     want.push_back(RunNaive<Cell>(RoundedTo<T>(p)));
   }
   CallOptions options;
-  options.exact = c.exact;
+  options.exact = c.exact, options.shared_dropout = true;
   options.blas = TestBlas();
   const double tolerance = Tolerance<T>(c.exact);
   std::vector<std::string> first;

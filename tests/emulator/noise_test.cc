@@ -3,10 +3,10 @@
 // pass; and the persistent float32 kernels with the stepwise ones.
 #include "cuda/noise.cuh"
 
-#include <cmath>
 #include <functional>
 #include <random>
 
+#include "cuda/reserve.h"
 #include "tests/emulator/cases.h"
 
 namespace tfrnn::cuda {
@@ -18,20 +18,15 @@ struct Rates {
   double zoneout_h, zoneout_c, dropout;
 };
 
-CallOptions OptionsOf(const Rates& rates) {
-  CallOptions options;
-  options.blas = TestBlas();
-  Noise& n = options.noise;
-  n.key[0] = 17, n.key[1] = 4, n.counter = 9, n.training = rates.training;
-  const auto below = [](double rate) {
-    return static_cast<std::uint32_t>(std::floor(rate * 4294967296.0));
-  };
-  n.zoneout[0] = rates.zoneout_h, n.zoneout_below[0] = below(rates.zoneout_h);
-  n.zoneout[1] = rates.zoneout_c, n.zoneout_below[1] = below(rates.zoneout_c);
-  if (rates.training) {
-    n.dropout_below = below(rates.dropout), n.dropout_scale = 1 / (1 - rates.dropout);
-  }
-  return options;
+// A problem with noise.
+template <template <typename> class Cell>
+Problem<double> NoisyProblemOf(const Case& c, const Rates& rates) {
+  Problem<double> p = ProblemOf<Cell>(c, false);
+  RnnOptions& o = p.options;
+  o.seed[0] = (std::uint64_t{4} << 32) + 17, o.seed[1] = 9, o.training = rates.training;
+  o.zoneout = rates.zoneout_h, o.cell_zoneout = Cell<double>::kStates > 1 ? rates.zoneout_c : 0;
+  o.recurrent_dropout = rates.dropout;
+  return p;
 }
 
 // The outputs of an unmasked layer of one direction.
@@ -86,17 +81,19 @@ class NoiseTest : public testing::TestWithParam<Rates> {
  protected:
   template <template <typename> class Cell>
   void Check() {
-    const CallOptions options = OptionsOf(GetParam());
+    CallOptions options;
+    options.shared_dropout = true;
+    options.blas = TestBlas();
     Case c{"", Plan(), 4, 5, 21};
     c.dropout = true;
-    Problem<double> p = ProblemOf<Cell>(c, false);
+    Problem<double> p = NoisyProblemOf<Cell>(c, GetParam());
     LayerRun<double> run = RunLayer<Cell, double>(c, {p}, options);
     ASSERT_EQ(run.error, "");
-    ExpectClose("outputs", OutputsOf<Cell>(p, options.noise), run.training[0].outputs, 4e-15);
+    ExpectClose("outputs", OutputsOf<Cell>(p, NoiseOf(p.options)), run.training[0].outputs, 4e-15);
 
     // As masks and directions go, the gradient follows the forward pass.
     c.masked = c.backwards = true;
-    p = ProblemOf<Cell>(c, false);
+    p = NoisyProblemOf<Cell>(c, GetParam());
     run = RunLayer<Cell, double>(c, {p}, options);
     CheckGradients<Cell>(c, p, options, run.training[0]);
 

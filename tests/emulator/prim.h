@@ -15,6 +15,7 @@
 
 #define TFRNN_KERNEL(max_threads) void
 #define TFRNN_DEVICE inline
+#define TFRNN_OUTLINE inline
 #define TFRNN_UNROLL
 
 namespace tfrnn::prim {

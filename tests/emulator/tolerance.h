@@ -30,4 +30,11 @@ inline double Tolerance<BFloat16>(bool) {
   return 1.6e-2;
 }
 
+// With options: layer normalisation divides by a deviation that may be well below 1, and so makes
+// roundings larger, on the way back once more.
+template <typename T>
+double GeneralTolerance() {
+  return 8 * Tolerance<T>(true);
+}
+
 }  // namespace tfrnn::cuda

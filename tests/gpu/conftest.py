@@ -3,6 +3,7 @@
 On a machine without TensorFlow: `pytest --confcutdir=tests/gpu tests/gpu`.
 """
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tfrnn_ops.bench.gpu.command import obstacle
 
 HERE, REASON = Path(__file__).parent, obstacle()
+sys.path.append(str(HERE.parent))  # what the tests of the emulator use too
 
 
 def pytest_collection_modifyitems(items):

@@ -11,17 +11,24 @@
 #include "tsl/platform/tensor_float_32_utils.h"
 
 namespace tfrnn {
+namespace {
 
-absl::Status ToStatus(const cuda::Error& error) {
-  return error.empty() ? absl::OkStatus() : absl::InternalError(error);
-}
-
-absl::Status Allocate(tensorflow::OpKernelContext* ctx, std::size_t bytes,
-                      tensorflow::Tensor* memory, void** data) {
+absl::Status Take(tensorflow::OpKernelContext* ctx, std::size_t bytes, tensorflow::Tensor* memory,
+                  void** data) {
   TF_RETURN_IF_ERROR(ctx->allocate_temp(
       tensorflow::DT_UINT8, tensorflow::TensorShape({static_cast<int64_t>(bytes)}), memory));
   *data = memory->flat<uint8_t>().data();
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status GpuLaunch::Allocate(tensorflow::OpKernelContext* ctx, std::size_t bytes, void** data) {
+  return Take(ctx, bytes, &workspace, data);
+}
+
+absl::Status ToStatus(const cuda::Error& error) {
+  return error.empty() ? absl::OkStatus() : absl::InternalError(error);
 }
 
 absl::Status GpuCalls::PlanFor(const cuda::Call& call, cuda::Plan* plan) {
@@ -60,7 +67,7 @@ absl::Status GpuCalls::Begin(tensorflow::OpKernelContext* ctx, GpuLaunch* launch
   }
   if (blas.gemm == nullptr) return absl::OkStatus();
   blas.workspace_bytes = cuda::kCublasWorkspaceBytes;
-  return Allocate(ctx, blas.workspace_bytes, &launch->blas_workspace, &blas.workspace);
+  return Take(ctx, blas.workspace_bytes, &launch->blas_workspace, &blas.workspace);
 }
 
 bool AllowsTf32() { return tsl::tensor_float_32_execution_enabled(); }

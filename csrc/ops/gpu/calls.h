@@ -18,15 +18,14 @@ namespace tfrnn {
 // An error of the CUDA side as TensorFlow's.
 absl::Status ToStatus(const cuda::Error& error);
 
-// Memory of TensorFlow's for the work of one call.
-absl::Status Allocate(tensorflow::OpKernelContext* ctx, std::size_t bytes,
-                      tensorflow::Tensor* memory, void** data);
-
 // What a call runs with besides its arguments.
 struct GpuLaunch {
   cuda::CallOptions options;
   cuda::Stream stream = nullptr;
-  tensorflow::Tensor blas_workspace;
+  tensorflow::Tensor workspace, blas_workspace;
+
+  // The workspace. TensorFlow may give it to another op of the stream once the work is enqueued.
+  absl::Status Allocate(tensorflow::OpKernelContext* ctx, std::size_t bytes, void** data);
 };
 
 // Of one op's kernel, which has one device and outlives its calls; they may come from any thread.

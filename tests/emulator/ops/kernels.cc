@@ -9,5 +9,6 @@ namespace tfrnn {
 TFRNN_REGISTER_CELL(EMULATED_KERNEL, "TfrnnLstm", SelectLstm, GpuEngine);
 TFRNN_REGISTER_CELL(EMULATED_KERNEL, "TfrnnGru", SelectGru, GpuEngine);
 TFRNN_REGISTER_CELL(EMULATED_KERNEL, "TfrnnSimpleRnn", SelectSimpleRnn, GpuEngine);
+TFRNN_REGISTER_CELL(EMULATED_KERNEL, "TfrnnIndRnn", SelectIndRnn, GpuEngine);
 
 }  // namespace tfrnn
