@@ -10,7 +10,7 @@ def spy_on_fused_ops(monkeypatch):
 
     def function(self, suffix):
         def run(inputs, *arguments, **attributes):
-            called.append((self.op + suffix, inputs.dtype.name))
+            called.append((self.op + suffix, inputs[0].dtype.name))
             return original(self, suffix)(inputs, *arguments, **attributes)
 
         return run

@@ -44,7 +44,7 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
     TFRNN_OWN_UNITS(u, a.width) {
       const std::int64_t at = Base::InWidth(u);
       A dh = a.h[at] + Product(0, t + 1, u);
-      const A doutput = prim::ToFloat(a.doutputs[output_row * a.width + u]);
+      const A doutput = prim::ToFloat(a.doutputs[output_row * a.output_width + u]);
       A dnew = 0;
       if (active) {
         dh += doutput + a.repeated[at];

@@ -252,7 +252,7 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
     // A masked step repeats the last output, which is h; there may be none yet.
     const bool zero = !active && (a.options.zero_output_for_mask || a.started[b] == 0);
     a.h[at] = h;
-    a.outputs[output_row * a.width + u] = prim::FromFloat<T>(zero ? A(0) : h);
+    a.outputs[output_row * a.output_width + u] = prim::FromFloat<T>(zero ? A(0) : h);
     if (t + 1 == a.time) a.final[0][at] = prim::FromFloat<T>(h);
     PutOperands(u, h, 0);
   }

@@ -26,6 +26,7 @@ struct GeneralLoop {
   RnnOptions options;
   Noise noise;
   RowMap input, output;
+  std::int64_t output_width = 0;         // elements between two rows of outputs or doutputs
   const T* recurrent_kernel = nullptr;   // [W, G*U]
   const T* bias = nullptr;               // [kBiases, G*U]
   const bool* mask = nullptr;            // input rows of 1
@@ -55,7 +56,7 @@ struct GeneralLoop {
 template <typename T>
 struct GeneralForwardLoop : GeneralLoop<T> {
   const T* initial[kMaxStates] = {};  // [B, W], then [B, U]
-  T* outputs = nullptr;               // output rows of W
+  T* outputs = nullptr;               // output rows of W, output_width apart
   T* state_outputs = nullptr;         // output rows of U, may be absent
   T* final[kMaxStates] = {};          // as initial
   ComputeType<T>* started = nullptr;  // [B]: 1 after the first step that the mask lets through

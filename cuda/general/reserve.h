@@ -44,7 +44,9 @@ void FillGeneral(const Args& a, const CallOptions& options, GeneralLoop<T>* loop
   loop->width = static_cast<std::int32_t>(s.Hidden());
   loop->exact = options.exact;
   loop->options = a.options, loop->noise = NoiseOf(a.options);
-  loop->input = RowsOf(s, a.options.go_backwards), loop->output = RowsOf(s, false);
+  loop->input = RowsOf(s, a.options.go_backwards);
+  loop->output = RowsOf(s, a.options.reverse_outputs);
+  loop->output_width = s.OutputStride();
   loop->recurrent_kernel = a.recurrent_kernel, loop->bias = a.bias, loop->mask = a.mask;
   loop->recurrent_dropout = a.recurrent_dropout;
   loop->drops_per_gate = a.recurrent_dropout != nullptr && !options.shared_dropout;
