@@ -44,13 +44,15 @@ def execute(
     unroll: bool = False,
     input_dropout_mask: Any = None,
     recurrent_dropout_mask: Any = None,
+    state_dropout_mask: Any = None,
 ) -> Results:
     """Checks the arguments, then runs the fused op or the reference.
 
     Args:
         request: the cell and its options.
         decision: the path to take.
-        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or
+            integers without the last axis, each for a one-hot row.
         initial_state: as the public function takes it.
         weights: the weights.
         seed: integers `[2]`, if anything is drawn at every step.
@@ -64,6 +66,8 @@ def execute(
         input_dropout_mask: a factor of the inputs, `[batch, features]`, or a list with one for
             each gate; or None.
         recurrent_dropout_mask: likewise, of the recurrent state.
+        state_dropout_mask: factors of the state that each step starts from, `[time, batch, units]`
+            in the order of processing; or None.
     """
     cell, options = request.cell, request.options
     inputs = _arguments.as_inputs(inputs)
@@ -76,6 +80,12 @@ def execute(
         "zero_output_for_mask": zero_output_for_mask,
         **_option_keywords(request, decision, weights, seed),
     }
+    if state_dropout_mask is not None:
+        keywords["state_dropout_mask"] = _arguments.as_state_dropout_mask(
+            state_dropout_mask, inputs, weights, time_major
+        )
+    if input_dropout_mask is not None and inputs.dtype.is_integer:
+        inputs = tf.one_hot(inputs, tf.shape(weights.kernel)[0], dtype=weights.kernel.dtype)
     own_weights = (weights.kernel, weights.recurrent_kernel, weights.bias)
     if decision.path == "fused":
         assert cell.fused is not None

@@ -23,10 +23,12 @@ class ForwardOp : public RnnOp<TF> {
     const RnnShape& shape = call.shape;
     ForwardArgs<T> args;
     args.shape = shape, args.options = call.options;
-    args.x = call.x, args.kernel = call.kernel, args.recurrent_kernel = call.recurrent_kernel;
+    args.x = call.x, args.indices = call.indices, args.kernel = call.kernel,
+    args.recurrent_kernel = call.recurrent_kernel;
     args.bias = call.bias, args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
-    args.vectors = call.vectors, args.layer_norm = call.layer_norm;
+    args.state_dropout = call.state_dropout, args.vectors = call.vectors,
+    args.layer_norm = call.layer_norm;
     args.projection = call.projection;
 
     Tensor* output = nullptr;

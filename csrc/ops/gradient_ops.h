@@ -48,8 +48,9 @@ class GradOp : public GradientOp<TF> {
     BackwardArgs<T> args;
     args.shape = shape, args.options = call.options;
     args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
-    args.recurrent_dropout = call.recurrent_dropout, args.vectors = call.vectors;
-    args.layer_norm = call.layer_norm, args.projection = call.projection;
+    args.recurrent_dropout = call.recurrent_dropout, args.state_dropout = call.state_dropout;
+    args.vectors = call.vectors, args.layer_norm = call.layer_norm,
+    args.projection = call.projection;
     args.outputs = Base::Data(ctx->input(in.outputs()));
     const Tensor& reserve = ctx->input(in.opaque());
     args.reserve_space = reserve.template flat<uint8_t>().data();
@@ -106,6 +107,8 @@ class GradInputOp : public GradientOp<TF> {
   void Compute(OpKernelContext* ctx) override {
     Call<T> call;
     OP_REQUIRES_OK(ctx, this->Read(ctx, "dgates", &call));
+    OP_REQUIRES(ctx, call.indices == nullptr,
+                absl::InvalidArgumentError("x must be floating to have a gradient, found int32"));
     InputGradientArgs<T> args;
     args.shape = call.shape, args.options = call.options;
     args.kernel = call.kernel, args.mask = call.mask, args.input_dropout = call.input_dropout;
@@ -132,8 +135,10 @@ class GradWeightsOp : public GradientOp<TF> {
     OP_REQUIRES_OK(ctx, this->Read(ctx, "dgates", &call));
     WeightGradientArgs<T> args;
     args.shape = call.shape, args.options = call.options;
-    args.x = call.x, args.initial_h = call.initial[0], args.mask = call.mask;
+    args.x = call.x, args.indices = call.indices, args.initial_h = call.initial[0],
+    args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
+    args.state_dropout = call.state_dropout;
     args.outputs = Base::Data(ctx->input(in.outputs()));
     args.dgates = ctx->input(in.opaque()).template flat<uint8_t>().data();
     Tensor *dkernel, *drecurrent_kernel, *dbias, *dprojection;

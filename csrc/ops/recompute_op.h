@@ -23,6 +23,8 @@ class GradRecomputeOp : public RnnOp<TF> {
     const Operands& in = this->in_;
     Call<T> call;
     OP_REQUIRES_OK(ctx, this->Read(ctx, &call));
+    OP_REQUIRES(ctx, call.indices == nullptr || skips_input_,
+                absl::InvalidArgumentError("skip_input must be true where x is int32"));
     const RnnShape& shape = call.shape;
     const Segments<T> segments(shape, counts.states, std::max(1, this->recompute_));
     const Tensor& reserve = ctx->input(in.opaque());
@@ -140,11 +142,12 @@ class GradRecomputeOp : public RnnOp<TF> {
     ForwardArgs<T> args;
     args.shape = part, args.options = call.options;
     args.shape.local_outputs = true;
-    args.x = call.x, args.kernel = call.kernel, args.recurrent_kernel = call.recurrent_kernel;
+    args.x = call.x, args.indices = call.indices, args.kernel = call.kernel,
+    args.recurrent_kernel = call.recurrent_kernel;
     args.bias = call.bias, args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
-    args.vectors = call.vectors, args.layer_norm = call.layer_norm;
-    args.projection = call.projection;
+    args.state_dropout = call.state_dropout, args.vectors = call.vectors;
+    args.layer_norm = call.layer_norm, args.projection = call.projection;
     for (int s = 0; s < kMaxStates; ++s) {
       args.initial[s] = call.initial[s];
       if (m.final[s].NumElements() > 0) args.final[s] = static_cast<T*>(Data8(m.final[s]));
@@ -158,8 +161,9 @@ class GradRecomputeOp : public RnnOp<TF> {
     BackwardArgs<T> args;
     args.shape = part, args.options = call.options;
     args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
-    args.recurrent_dropout = call.recurrent_dropout, args.vectors = call.vectors;
-    args.layer_norm = call.layer_norm, args.projection = call.projection;
+    args.recurrent_dropout = call.recurrent_dropout, args.state_dropout = call.state_dropout;
+    args.vectors = call.vectors, args.layer_norm = call.layer_norm,
+    args.projection = call.projection;
     return args;
   }
   static InputGradientArgs<T> InputOf(const Call<T>& call, const RnnShape& part) {
@@ -171,8 +175,9 @@ class GradRecomputeOp : public RnnOp<TF> {
   static WeightGradientArgs<T> WeightsOf(const Call<T>& call, const RnnShape& part) {
     WeightGradientArgs<T> args;
     args.shape = part, args.options = call.options;
-    args.x = call.x, args.mask = call.mask;
+    args.x = call.x, args.indices = call.indices, args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
+    args.state_dropout = call.state_dropout;
     return args;
   }
 

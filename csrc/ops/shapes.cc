@@ -69,7 +69,7 @@ absl::Status RequireEqual(InferenceContext* c, const std::string& name, Dimensio
 absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
   const Operands in{counts.states};
   ShapeHandle x, kernel, recurrent_kernel, state;
-  DimensionHandle time, batch, units, gates, hidden, norm, unused;
+  DimensionHandle time, batch, features, units, gates, hidden, norm;
   bool time_major, return_cell_states;
   int states;
   TF_RETURN_IF_ERROR(c->GetAttr("states", &states));
@@ -78,11 +78,17 @@ absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
         absl::StrCat("initial_state must hold ", counts.states, " tensors, found ", states));
   }
   TF_RETURN_IF_ERROR(c->GetAttr("return_cell_states", &return_cell_states));
-  TF_RETURN_IF_ERROR(RequireRank(c, "x", in.x(), 3, &x));
+  tensorflow::DataType type;
+  TF_RETURN_IF_ERROR(c->GetAttr("Tx", &type));
+  const bool gathers = type == tensorflow::DT_INT32;
+  TF_RETURN_IF_ERROR(RequireRank(c, "x", in.x(), gathers ? 2 : 3, &x));
   TF_RETURN_IF_ERROR(RequireRank(c, "kernel", in.kernel(), 2, &kernel));
   TF_RETURN_IF_ERROR(Axes(c, x, &time, &batch, &time_major));
-  TF_RETURN_IF_ERROR(
-      RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0), c->Dim(x, 2), &unused));
+  features = c->Dim(kernel, 0);
+  if (!gathers) {
+    TF_RETURN_IF_ERROR(
+        RequireEqual(c, "kernel axis 0 (features of x)", features, c->Dim(x, 2), &features));
+  }
   gates = c->Dim(kernel, 1);
   units = c->UnknownDim();
   if (c->ValueKnown(gates)) units = c->MakeDim(c->Value(gates) / counts.gates);
@@ -120,9 +126,10 @@ absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
   TF_RETURN_IF_ERROR(
       CheckOptional(c, "mask", in.mask(), {time_major ? time : batch, time_major ? batch : time}));
   TF_RETURN_IF_ERROR(CheckOptional(c, "input_dropout", in.input_dropout(),
-                                   {c->MakeDim(counts.gates), batch, c->Dim(x, 2)}));
+                                   {c->MakeDim(counts.gates), batch, features}));
   TF_RETURN_IF_ERROR(CheckOptional(c, "recurrent_dropout", in.recurrent_dropout(),
                                    {c->MakeDim(counts.gates), batch, hidden}));
+  TF_RETURN_IF_ERROR(CheckOptional(c, "state_dropout", in.state_dropout(), {time, batch, hidden}));
   TF_RETURN_IF_ERROR(
       CheckOptional(c, "vectors", in.vectors(), {c->MakeDim(counts.vectors), units}));
   TF_RETURN_IF_ERROR(c->Multiply(units, counts.layer_norm, &norm));

@@ -1,6 +1,7 @@
 // The signature that the ops of all cells share. "rows" below are [batch, time, ...], or
 // [time, batch, ...] if time_major; H is the width of h, units unless there is a projection; an
-// absent optional tensor is a vector of no elements.
+// absent optional tensor is a vector of no elements. x is of the type T of the others, or holds
+// the numbers of rows of the kernel: see csrc/core/args.h.
 #pragma once
 
 #include "tensorflow/core/framework/op.h"
@@ -18,17 +19,18 @@ struct Operands {
   constexpr int mask() const { return 4 + states; }
   constexpr int input_dropout() const { return 5 + states; }
   constexpr int recurrent_dropout() const { return 6 + states; }
-  constexpr int vectors() const { return 7 + states; }
-  constexpr int layer_norm() const { return 8 + states; }
-  constexpr int projection() const { return 9 + states; }
-  constexpr int seed() const { return 10 + states; }
+  constexpr int state_dropout() const { return 7 + states; }
+  constexpr int vectors() const { return 8 + states; }
+  constexpr int layer_norm() const { return 9 + states; }
+  constexpr int projection() const { return 10 + states; }
+  constexpr int seed() const { return 11 + states; }
   // Then, in the ops of the gradient, the gradients of the forward op's results:
-  constexpr int doutputs() const { return 11 + states; }
-  constexpr int dfinal(int state) const { return 12 + states + state; }
-  constexpr int dstate_outputs() const { return 12 + 2 * states; }
+  constexpr int doutputs() const { return 12 + states; }
+  constexpr int dfinal(int state) const { return 13 + states + state; }
+  constexpr int dstate_outputs() const { return 13 + 2 * states; }
   // And what only some of them take.
-  constexpr int outputs() const { return 13 + 2 * states; }
-  constexpr int opaque() const { return 14 + 2 * states; }  // reserve_space or dgates
+  constexpr int outputs() const { return 14 + 2 * states; }
+  constexpr int opaque() const { return 15 + 2 * states; }  // reserve_space or dgates
 };
 
 #define TFRNN_ACTIVATIONS                                                            \
@@ -38,6 +40,7 @@ struct Operands {
 // `scalars` holds words such as "zoneout=0.1", see checks.h.
 #define TFRNN_ATTRIBUTES                                               \
   Attr("T: {half, bfloat16, float, double}")                           \
+      .Attr("Tx: {half, bfloat16, float, double, int32}")              \
       .Attr("states: int >= 1")                                        \
       .Attr("time_major: bool = false")                                \
       .Attr("go_backwards: bool = false")                              \
@@ -51,7 +54,7 @@ struct Operands {
       .Attr("scalars: string = ''")
 
 #define TFRNN_OPERANDS                                                                 \
-  Input("x: T")                           /* rows of [features] */                     \
+  Input("x: Tx")                          /* rows of [features], or rows */            \
       .Input("initial_state: states * T") /* [batch, H], then [batch, units] */        \
       .Input("kernel: T")                 /* [features, gates * units] */              \
       .Input("recurrent_kernel: T")       /* [H, gates * units] */                     \
@@ -59,6 +62,7 @@ struct Operands {
       .Input("mask: bool")                /* rows, optional */                         \
       .Input("input_dropout: T")          /* [gates, batch, features], optional */     \
       .Input("recurrent_dropout: T")      /* [gates, batch, H], optional */            \
+      .Input("state_dropout: T")          /* [time, batch, H], optional */             \
       .Input("vectors: T")                /* [vectors, units], optional */             \
       .Input("layer_norm: T")             /* [2, see LayerNormWidth], optional */      \
       .Input("projection: T")             /* [units, H], optional */                   \

@@ -80,6 +80,7 @@ class FusedOp:
         *,
         input_dropout_mask: Any = None,
         recurrent_dropout_mask: Any = None,
+        state_dropout_mask: Any = None,
         peephole: Any = None,
         layer_norm: Any = None,
         projection: Any = None,
@@ -90,7 +91,9 @@ class FusedOp:
         """Runs the forward op.
 
         Args:
-            inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+            inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or
+                int32 without the last axis: rows of `kernel` (zeros if there is none), which are
+                gathered, not multiplied with. There is no `input_dropout_mask` then.
             initial_state: one `[batch, units]` for each state; the first, as the outputs, is as
                 wide as the `projection`, if there is one.
             kernel: `[features, gates * units]`.
@@ -100,6 +103,8 @@ class FusedOp:
             input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product
                 with each gate's weights, the same at every step; or None. It has no gradient.
             recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand.
+            state_dropout_mask: `[time, batch, units]`, factors of the `h` that each step, in the
+                order of processing, starts from; or None. It has no gradient.
             peephole: `[3, units]`, or None.
             layer_norm: gains and offsets, `[2, columns]`, or None.
             projection: `[units, outputs]`, or None.
@@ -112,8 +117,7 @@ class FusedOp:
             `(outputs, final_state)`: laid out as `inputs`, and one tensor for each state; and the
             cell state of every step, if `return_cell_states`.
         """
-        dtype = inputs.dtype
-        absent = tf.zeros([0], dtype)
+        absent = tf.zeros([0], kernel.dtype)
         vectors = peephole
         if self.diagonal:
             recurrent_kernel, vectors = absent, recurrent_kernel[tf.newaxis]
@@ -127,6 +131,7 @@ class FusedOp:
             tf.zeros([0], tf.bool) if mask is None else mask,
             absent if input_dropout_mask is None else input_dropout_mask,
             absent if recurrent_dropout_mask is None else recurrent_dropout_mask,
+            absent if state_dropout_mask is None else state_dropout_mask,
             absent if vectors is None else vectors,
             absent if layer_norm is None else layer_norm,
             absent if projection is None else projection,
@@ -162,7 +167,7 @@ class FusedOp:
         given = (*operands.arguments(), doutputs, dfinal_state, dcell_states, outputs)
         gradient = operands.like(None)
         if attributes["recompute"]:
-            found = self._all_at_once(op, given, reserve_space, attributes)
+            found = self._all_at_once(op, operands, given, reserve_space, attributes)
         else:
             found = self._step_by_step(op, operands, given, reserve_space, attributes)
         for name, result in found.items():
@@ -179,7 +184,7 @@ class FusedOp:
         *found, dgates = self.function("Grad")(*given, reserve_space, **attributes)
         gradients = dict(zip(("initial_state", "vectors", "layer_norm"), found, strict=True))
         unused = unused_gradients(op)
-        if 0 not in unused:
+        if 0 not in unused and operands.x.dtype.is_floating:
             gradients["x"] = self.function("GradInput")(*given, dgates, **attributes)
         if not unused.issuperset(operands.index(name) for name in _WEIGHTS):
             found = self.function("GradWeights")(*given, dgates, **attributes)
@@ -187,11 +192,11 @@ class FusedOp:
         return gradients
 
     def _all_at_once(
-        self, op: Any, given: Any, reserve_space: Any, attributes: Any
+        self, op: Any, operands: Operands, given: Any, reserve_space: Any, attributes: Any
     ) -> dict[str, Any]:
         """All gradients of a call that kept only some states: segments cannot be pruned."""
         names = ("initial_state", "vectors", "layer_norm", "x", *_WEIGHTS)
-        skips = 0 in unused_gradients(op)
+        skips = 0 in unused_gradients(op) or operands.x.dtype.is_integer
         results = self.function("GradRecompute")(
             *given, reserve_space, skip_input=skips, **attributes
         )

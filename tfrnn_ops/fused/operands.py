@@ -22,6 +22,7 @@ class Operands:
     mask: Any
     input_dropout: Any
     recurrent_dropout: Any
+    state_dropout: Any
     vectors: Any
     layer_norm: Any
     projection: Any

@@ -42,6 +42,7 @@ def second_gradient(fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any
     after = range(len(inputs) - len(doutputs), len(inputs))
     unused = unused_gradients(op)
     places = [i for i in (*range(1 + states), *present, *after) if i not in unused]
+    places = [i for i in places if inputs[i].dtype.is_floating]
     sources = [inputs[i] for i in places]
     targets, weights = _results_of(suffix, op, operands, upstream)
     with tf.GradientTape() as outer:
@@ -108,6 +109,7 @@ def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
         "mask": optional("mask"),
         "input_dropout_mask": per_gate("input_dropout"),
         "recurrent_dropout_mask": per_gate("recurrent_dropout"),
+        "state_dropout_mask": optional("state_dropout"),
         "peephole": vectors,
         "layer_norm": optional("layer_norm"),
         "projection": optional("projection"),
