@@ -33,6 +33,10 @@ def dynamic_rnn(
     they can express; `tfrnn_ops.explain(cell)` tells. Otherwise it runs step by step in
     `tf.compat.v1.nn.dynamic_rnn`, with a `tfrnn_ops.ReferencePathWarning`.
 
+    In a graph, inputs straight from `tf.one_hot` with its default values are not multiplied with
+    the kernel: the fused op takes the rows that their integers name. The one-hot tensor is then
+    never made: it has no gradient and cannot be fed. `tf.identity` of it makes it ordinary inputs.
+
     Args:
         cell: the cell, or anything with `state_size`, `output_size` and `zero_state` that can be
             called as one.
@@ -245,14 +249,13 @@ def _run_fused(
     shape = dimensions(inputs)
     if shape[2] is None:
         raise ValueError(f"inputs has shape {inputs.shape}; expected a known last axis")
-    batch = shape[batch_axis]
+    batch, sizes = shape[batch_axis], _sequence.first_axes(inputs)
     if state is None:
-        batch_size = tf.shape(inputs)[batch_axis] if batch is None else batch
-        state = zero_state(cell, batch_size, dtype)
+        state = zero_state(cell, sizes[batch_axis], dtype)
     mask = None
     if sequence_length is not None:
         lengths = as_lengths(sequence_length, batch)
-        mask = tf.sequence_mask(lengths, tf.shape(inputs)[time_axis])
+        mask = tf.sequence_mask(lengths, sizes[time_axis])
         mask.set_shape([batch, shape[time_axis]])
         mask = tf.transpose(mask) if time_major else mask
     return _sequence.run(cell, _sequence.Steps(mask, time_major), inputs, state)
