@@ -55,7 +55,7 @@ def dynamic_rnn(
         `(outputs, state)`: the outputs at every step, laid out as `inputs`, and the last state.
 
     Raises:
-        TypeError: `cell` is not a cell.
+        TypeError: `cell` is not a cell, or the state has another dtype than `inputs`.
         ValueError: neither `initial_state` nor `dtype` is given, or a shape does not fit.
     """
     check_cell("cell", cell)

@@ -126,11 +126,38 @@ def run(cell: RNNCell, steps: Steps, inputs: Any, state: Any) -> tuple[Any, Any]
     Returns:
         `(outputs, final_state)`. Outputs that are masked are zeros, unless a wrapper of the cell
         makes something else of zeros.
+
+    Raises:
+        ValueError: a tensor of the state has another width or batch; as in TF1.
+        TypeError: a tensor of the state has another dtype than the inputs; as in TF1.
     """
     sizes = dimensions(inputs)
+    _check_state(cell, inputs, sizes[1 if steps.time_major else 0], state)
     shape = tf.TensorShape([sizes[1 if steps.time_major else 0], sizes[2]])
     method = functools.partial(cell._run_sequence, steps)
     return cell._run(method, inputs, state, inputs_shape=shape)
+
+
+def _check_state(cell: RNNCell, inputs: Any, batch: int | None, state: Any) -> None:
+    sizes, tensors = tf.nest.flatten(cell.state_size), tf.nest.flatten(state)
+    if len(sizes) != len(tensors):
+        return  # for who takes it apart
+    for size, tensor in zip(sizes, map(tf.convert_to_tensor, tensors), strict=True):
+        if tensor.dtype != inputs.dtype:
+            raise TypeError(
+                f"state has dtype {tensor.dtype.name}; expected {inputs.dtype.name}, as inputs has"
+            )
+        rows, width = dimensions(tensor) if tensor.shape.rank == 2 else (None, None)
+        if width not in (None, size):
+            raise ValueError(
+                f"Dimensions must be equal, but are {width} and {size}: the width of the state, "
+                f"and that of {type(cell).__name__}"
+            )
+        if None not in (rows, batch) and rows != batch:
+            raise ValueError(
+                f"Dimensions must be equal, but are {batch} and {rows}: the batch of the inputs, "
+                "and of the state"
+            )
 
 
 def first_axes(inputs: Any) -> list[Any]:
