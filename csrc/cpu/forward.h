@@ -48,7 +48,7 @@ struct ForwardSpace {
     if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1 && !Drops(a) && !gathered) {
       times_ahead = Min(kTimesAhead, s.time);
     }
-    in_place = !kStaged<T> && !Drops(a) && !gathered && s.time == 1 && s.units % L::kBlock == 0 &&
+    in_place = !kStaged<T> && !Drops(a) && s.time == 1 && s.units % L::kBlock == 0 &&
                CeilDiv(s.batch, split.shards) <= kTileRows;
     const Index rows_ahead = Max(1, times_ahead) * s.batch;
     if (!in_place) {
@@ -129,6 +129,8 @@ class ForwardWorker {
       if (count == 0) continue;  // of the whole team
       if (space_.dropped != nullptr) {
         Step<Inputs::kDropped>(count);
+      } else if (space_.gathered && space_.in_place) {
+        Step<Inputs::kAheadInPlace>(count);
       } else if (space_.times_ahead > 0 || space_.gathered) {
         Step<Inputs::kAhead>(count);
       } else if (space_.in_place) {
