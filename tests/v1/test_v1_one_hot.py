@@ -6,6 +6,8 @@ import tensorflow as tf
 from programs import Program, assert_same, ours, theirs
 from tolerance import assert_close
 
+import tfrnn_ops
+
 v1 = tf.compat.v1
 BATCH, TIME, SYMBOLS, UNITS = 3, 5, 7, 6
 IDS = np.random.default_rng(0).integers(-1, SYMBOLS + 1, (BATCH, TIME))
@@ -21,10 +23,9 @@ def operations(kind):
     return [op for op in graph.get_operations() if op.type == kind]
 
 
-def gathers(number=1):
-    """Whether the first of as many fused ops takes integers."""
+def gathers():
+    """Which of the fused ops take integers."""
     ops = [op for kind in ("TfrnnGru", "TfrnnLstm") for op in operations(kind)]
-    assert len(ops) >= number
     return [op.inputs[0].dtype == tf.int32 for op in ops]
 
 
@@ -59,15 +60,17 @@ def test_static_rnn(how):
     assert_same(case.in_graph(ours), case.in_graph(theirs))
 
 
-def test_bidirectional():
-    """The backward direction's inputs are reversed: a product."""
-
+@pytest.mark.parametrize("lengths", [LENGTHS, None], ids=["lengths", "whole"])
+def test_bidirectional(lengths):
     def make(library):
         return library.GRUCell(UNITS), library.GRUCell(UNITS)
 
     def call(library, cells, ids):
         x = tf.one_hot(ids, SYMBOLS, dtype=tf.float64)
-        return library.bidirectional_dynamic_rnn(*cells, x, LENGTHS, dtype=tf.float64)
+        results = library.bidirectional_dynamic_rnn(*cells, x, lengths, dtype=tf.float64)
+        if library is ours:
+            assert gathers() == [True, True]
+        return results
 
     case = Program(make, call, (IDS,))
     assert_same(case.in_graph(ours), case.in_graph(theirs))
@@ -120,6 +123,22 @@ def test_a_residual_is_of_the_one_hot_rows():
 
     case = Program(make, call, (IDS,))
     assert_same(case.in_graph(ours), case.in_graph(theirs))
+
+
+def test_explain():
+    with tf.Graph().as_default():
+        x = tf.one_hot(IDS, SYMBOLS)
+        cell = ours.GRUCell(UNITS)
+        dropping = ours.MultiRNNCell([ours.DropoutWrapper(cell, input_keep_prob=0.5)])
+        gathered, multiplied = "one-hot: rows of the kernel are picked", "multiplied by the kernel"
+        for case, inputs, how in [
+            (cell, x, gathered),
+            (ours.MultiRNNCell([ours.ResidualWrapper(cell), cell]), x, gathered),
+            (cell, tf.identity(x), multiplied),
+            (dropping, x, multiplied),
+        ]:
+            assert tfrnn_ops.explain(case, inputs).options == {"inputs": how}
+    assert tfrnn_ops.explain(cell).options == {}
 
 
 def test_what_is_never_made_cannot_be_fed():

@@ -114,6 +114,9 @@ class DropoutWrapper(CellWrapper):
             chosen = _choose(self._visitor, state, itertools.count())
             return [index is not None for index in chosen]
 
+    def _sees(self, inputs: Any) -> Any:
+        return None if self._drops("input") else super()._sees(inputs)
+
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
         if not self._drops("state"):
             return super()._run_sequence(steps, inputs, state)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfrnn_ops.path import ReferencePathWarning
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import dimensions
+from tfrnn_ops.v1._one_hot import indices_of, replaced
 from tfrnn_ops.v1._wrappers import check_cell
 
 v1 = tf.compat.v1
@@ -291,6 +292,11 @@ def as_lengths(sequence_length: Any, batch: int | None) -> Any:
 
 def _reverse(values: Any, sequence_length: Any, time_major: bool) -> Any:
     time_axis, batch_axis = (0, 1) if time_major else (1, 0)
+    indices = indices_of(values)
+    if indices is not None:
+        replaced([values])
+        rows = _reverse(indices, sequence_length, time_major)
+        return tf.one_hot(rows, dimensions(values)[-1], dtype=values.dtype)
     if sequence_length is None:
         return tf.reverse(values, [time_axis])
     return tf.reverse_sequence(values, sequence_length, time_axis, batch_axis)

@@ -92,6 +92,9 @@ class MultiRNNCell(RNNCell):
 
         return self._chain(run, inputs, state)
 
+    def _sees(self, inputs: Any) -> Any:
+        return self._cells[0]._sees(inputs)
+
     def _droppable(self) -> Any:
         if self._state_is_tuple:
             return tuple(cell._droppable() for cell in self._cells)

@@ -22,6 +22,8 @@ def indices_of(tensor: Any) -> Any:
     values = [tf.get_static_value(value) for value in (on, off)]
     if rank is None or axis not in (-1, rank - 1) or values != [1, 0]:
         return None
+    if tensor.shape[-1] is None:
+        return None
     return indices
 
 
