@@ -31,6 +31,7 @@ def options_of(case):
             "recurrent_dropout_mask": kept(case.gates, BATCH, UNITS),
         },
         "recurrent_dropout": {"recurrent_dropout": 0.4, **DRAWING},
+        "state_dropout": {"state_dropout_mask": kept(TIME, BATCH, UNITS)},
         "zoneout": {"zoneout": 0.3, **DRAWING},
         "zoneout without training": {"zoneout": 0.3},
         "layer_norm": {**norm, "layer_norm_epsilon": 1e-2},

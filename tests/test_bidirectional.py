@@ -317,7 +317,7 @@ APART = {
     "other units": (
         tfrnn_ops.LSTM(2),
         tfrnn_ops.LSTM(3, go_backwards=True),
-        "differ in their units",
+        "differ in their sizes",
     ),
     "another cell": (tfrnn_ops.LSTM(2), tfrnn_ops.GRU(2, go_backwards=True), "in their options"),
     "other options": (

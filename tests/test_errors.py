@@ -34,7 +34,19 @@ BAD_ARGUMENTS = {
     ),
     "dtype": (
         {"inputs": zeros(3, 4, 5, dtype="int32")},
-        "inputs has dtype int32; expected one of float16, bfloat16, float32, float64",
+        r"inputs has shape \(3, 4, 5\); expected two axes, time and batch, of integers",
+    ),
+    "other dtype": (
+        {"inputs": zeros(3, 4, 5, dtype="bool")},
+        "inputs has dtype bool; expected one of float16, bfloat16, float32, float64",
+    ),
+    "dtype with integers": (
+        {"inputs": zeros(3, 4, dtype="int64"), "bias": zeros(24, dtype="float64")},
+        "bias has dtype float64; expected float32, as kernel has",
+    ),
+    "state dropout": (
+        {"state_dropout_mask": zeros(3, 4, 6)},
+        r"state_dropout_mask has shape \(3, 4, 6\); expected \[time, batch, units\] = \(4, 3, 6\)",
     ),
     "features": (
         {"kernel": zeros(7, 24)},

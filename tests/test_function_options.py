@@ -22,6 +22,11 @@ def normal(*shape):
     return tf.random.stateless_normal(shape, seed=[5, 6], dtype="float64")
 
 
+def kept(*shape):
+    """Dropout factors, without a gradient: zeros and twos."""
+    return 2.0 * (normal(*shape).numpy() > 0)
+
+
 def options_of(case):
     """Every option that a cell has, as the function's arguments."""
     drawing = {"training": True, "seed": [3, 4]}
@@ -35,6 +40,7 @@ def options_of(case):
             "layer_norm_epsilon": 1e-2,
         },
         "recompute": {"recompute": 2},
+        "state_dropout": {"state_dropout_mask": kept(TIME, BATCH, UNITS)},
     }
     if case.gates > 1:
         options["recurrent_activation"] = {"recurrent_activation": "hard_sigmoid"}

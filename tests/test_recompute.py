@@ -16,6 +16,7 @@ OPTIONS = {
     "random": {"mask": True, "training": True, "recurrent_dropout": 0.3, "zoneout": 0.2},
     "dropout masks": {"masks": True},
     "layer norm": {"mask": True, "layer_norm": True},
+    "state dropout": {"mask": True, "state_dropout": True},
 }
 LSTM_OPTIONS = {
     "peephole and projection": {"peephole": True, "projection": 5, "layer_norm": True},
@@ -51,6 +52,8 @@ def results(cell, dtype, recompute, *, seed=0, **options):
     if options.pop("masks", False):
         tensors["input_dropout_mask"] = normal(gates, BATCH, FEATURES)
         tensors["recurrent_dropout_mask"] = normal(gates, BATCH, width)
+    if options.pop("state_dropout", False):
+        tensors["state_dropout_mask"] = normal(TIME, BATCH, width)
     for name, shape in (
         ("peephole", (3, UNITS)),
         ("projection", (UNITS, width)),

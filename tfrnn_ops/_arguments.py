@@ -18,6 +18,9 @@ Dim = int | None
 def as_inputs(inputs: Any) -> Any:
     """Checks `inputs` on its own; the other arguments are checked against it."""
     inputs = tf.convert_to_tensor(inputs)
+    if inputs.dtype.is_integer:
+        _check_rank("inputs", inputs, 2, "two axes, time and batch, of integers for one-hot rows")
+        return _as_int32(inputs)
     if inputs.dtype not in DTYPES:
         wanted = ", ".join(d.name for d in DTYPES)
         raise ValueError(f"inputs has dtype {inputs.dtype.name}; expected one of {wanted}")
@@ -49,8 +52,14 @@ class Weights:
 
 def as_weights(cell: Cell, inputs: Any, weights: Weights, reset_after: bool) -> Weights:
     """Checks the weights against `inputs` and each other."""
+    dtype, like = inputs.dtype, "inputs"
+    if dtype.is_integer:
+        like = "kernel"
+        dtype = tf.convert_to_tensor(weights.kernel).dtype
+        if dtype not in DTYPES:
+            raise ValueError(f"kernel has dtype {dtype.name}; expected a floating one")
     tensors = {
-        f.name: _as_tensor(f.name, getattr(weights, f.name), inputs.dtype)
+        f.name: _as_tensor(f.name, getattr(weights, f.name), dtype, like)
         for f in dataclasses.fields(Weights)
         if getattr(weights, f.name) is not None
     }
@@ -92,7 +101,7 @@ def as_states(
 ) -> list[Any]:
     """Checks the initial state, or makes one of zeros if it is None."""
     batch_axis = 1 if time_major else 0
-    batch = _dim(inputs, batch_axis)
+    batch, dtype = _dim(inputs, batch_axis), weights.kernel.dtype
     # Each state is as wide as one axis of a weight: h as what is multiplied by the recurrent
     # kernel, c as what comes before the projection.
     wide = [(weights.recurrent_kernel, 0)] * len(cell.states)
@@ -101,7 +110,7 @@ def as_states(
     if initial_state is None:
         rows = tf.shape(inputs)[batch_axis] if batch is None else batch
         widths = [tf.shape(w)[a] if _dim(w, a) is None else _dim(w, a) for w, a in wide]
-        return [tf.zeros([rows, width], inputs.dtype) for width in widths]
+        return [tf.zeros([rows, width], dtype) for width in widths]
     if not isinstance(initial_state, (list, tuple)):
         initial_state = [initial_state]
     if len(initial_state) != len(cell.states):
@@ -111,12 +120,26 @@ def as_states(
         )
     states = []
     for name, state, (weight, axis) in zip(cell.states, initial_state, wide, strict=True):
-        state = _as_tensor(f"initial_state {name}", state, inputs.dtype)
+        state = _as_tensor(
+            f"initial_state {name}", state, dtype, "inputs" if inputs.dtype == dtype else "kernel"
+        )
         projected = name == "h" and weights.projection is not None
         layout = "[batch, projection units]" if projected else "[batch, units]"
         _check_shape(f"initial_state {name}", state, (batch, _dim(weight, axis)), layout)
         states.append(state)
     return states
+
+
+def as_state_dropout_mask(mask: Any, inputs: Any, weights: Weights, time_major: bool) -> Any:
+    """Checks the factors of the state that each step starts from, if there are any."""
+    if mask is None:
+        return None
+    mask = _as_tensor("state_dropout_mask", mask, weights.kernel.dtype, "kernel")
+    time, batch = _dim(inputs, 0), _dim(inputs, 1)
+    sizes = (time, batch) if time_major else (batch, time)
+    width = _dim(weights.recurrent_kernel, 0)
+    _check_shape("state_dropout_mask", mask, (*sizes, width), "[time, batch, units]")
+    return mask
 
 
 def as_seed(seed: Any, drawing: Sequence[str]) -> Any:
@@ -188,12 +211,21 @@ def _dim(tensor: Any, axis: int) -> Dim:
     return shape[axis] if shape.rank is not None and shape.rank > axis else None
 
 
-def _as_tensor(name: str, value: Any, dtype: Any) -> Any:
+def _as_int32(indices: Any) -> Any:
+    """Numbers of rows as the op takes them: what int32 lacks is out of range before and after."""
+    if indices.dtype.max > tf.int32.max:
+        largest = tf.constant(tf.int32.max, indices.dtype)
+        smallest = tf.constant(-1 if indices.dtype.min < 0 else 0, indices.dtype)
+        indices = tf.clip_by_value(indices, smallest, largest)
+    return tf.cast(indices, tf.int32)
+
+
+def _as_tensor(name: str, value: Any, dtype: Any, like: str) -> Any:
     is_tensor = isinstance(value, tf.Tensor)
     tensor = value if is_tensor else tf.convert_to_tensor(value, dtype_hint=dtype)
     if tensor.dtype != dtype:
         raise ValueError(
-            f"{name} has dtype {tensor.dtype.name}; expected {dtype.name}, as inputs has"
+            f"{name} has dtype {tensor.dtype.name}; expected {dtype.name}, as {like} has"
         )
     return tensor
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfrnn_ops import _arguments
+from tfrnn_ops import _arguments, _gpu
 from tfrnn_ops._arguments import Weights
 from tfrnn_ops.fused.common import Direction
 from tfrnn_ops.path import Decision, ReferencePathWarning, Request, activation_name
@@ -46,13 +46,15 @@ def execute(
     unroll: bool = False,
     input_dropout_mask: Any = None,
     recurrent_dropout_mask: Any = None,
+    state_dropout_mask: Any = None,
 ) -> Results:
     """Checks the arguments, then runs the fused op or the reference.
 
     Args:
         request: the cell and its options.
         decision: the path to take.
-        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or
+            integers without the last axis, each for a one-hot row.
         initial_state: as the public function takes it.
         weights: the weights.
         seed: integers `[2]`, if anything is drawn at every step.
@@ -66,10 +68,18 @@ def execute(
         input_dropout_mask: a factor of the inputs, `[batch, features]`, or a list with one for
             each gate; or None.
         recurrent_dropout_mask: likewise, of the recurrent state.
+        state_dropout_mask: factors of the state that each step starts from, `[time, batch, units]`
+            in the order of processing; or None.
     """
     cell = request.cell
     own = DirectionArguments(
-        inputs, initial_state, weights, seed, input_dropout_mask, recurrent_dropout_mask
+        inputs,
+        initial_state,
+        weights,
+        seed,
+        input_dropout_mask,
+        recurrent_dropout_mask,
+        state_dropout_mask,
     ).checked(request, time_major)
     mask = _arguments.as_mask(mask, sequence_length, own.inputs, time_major)
     keywords = {
@@ -94,6 +104,7 @@ def execute(
             unroll=unroll,
             input_dropout_mask=input_dropout_mask,
             recurrent_dropout_mask=recurrent_dropout_mask,
+            state_dropout_mask=own.state_dropout_mask,
             **own.of_options(request),
             **keywords,
         )
@@ -156,6 +167,7 @@ class DirectionArguments:
     seed: Any = None
     input_dropout_mask: Any = None
     recurrent_dropout_mask: Any = None
+    state_dropout_mask: Any = None
 
     def checked(self, request: Request, time_major: bool) -> DirectionArguments:
         """The same as tensors, of which the shapes fit."""
@@ -164,8 +176,19 @@ class DirectionArguments:
         weights = _arguments.as_weights(cell, inputs, self.weights, request.options.reset_after)
         states = _arguments.as_states(cell, self.initial_state, inputs, weights, time_major)
         seed = _arguments.as_seed(self.seed, request.drawing) if request.drawing else None
+        state_mask = self.state_dropout_mask
+        if state_mask is not None:
+            state_mask = _arguments.as_state_dropout_mask(state_mask, inputs, weights, time_major)
+        on_gpu = cell.fused is not None and _gpu.has_op(cell.fused.op)  # which only multiplies
+        if inputs.dtype.is_integer and (self.input_dropout_mask is not None or on_gpu):
+            inputs = tf.one_hot(inputs, tf.shape(weights.kernel)[0], dtype=weights.kernel.dtype)
         return dataclasses.replace(
-            self, inputs=inputs, initial_state=states, weights=weights, seed=seed
+            self,
+            inputs=inputs,
+            initial_state=states,
+            weights=weights,
+            seed=seed,
+            state_dropout_mask=state_mask,
         )
 
     def of_options(self, request: Request) -> dict[str, Any]:
@@ -188,6 +211,7 @@ class DirectionArguments:
             self.weights.bias,
             _factors(input_mask),
             _factors(self.recurrent_dropout_mask),
+            self.state_dropout_mask,
             **self.of_options(request),
         )
 

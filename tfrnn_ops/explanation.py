@@ -137,6 +137,11 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
         loop = "a Python loop" if request.unroll else "tf.while_loop"
         kernel = f"tfrnn_ops.reference.{request.cell.name}, {dtype}: {loop} of TensorFlow ops"
         notes.append("what is kept for the gradient is up to TensorFlow")
+    options = dict(decision.options)
+    if isinstance(layer, RecurrentLayer) and layer.input_dim is not None:
+        gathers = decision.path == "fused" and not layer.dropout
+        how = "pick rows of the kernel" if gathers else "become one-hot rows to multiply"
+        options["input_dim"] = f"{layer.input_dim}: integers {how}"
     if getattr(layer, "use_cudnn", False) is True:
         notes.append("use_cudnn=True: calling the layer raises ValueError, there is no cuDNN here")
     return Explanation(
@@ -146,7 +151,7 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
         device="GPU" if on_gpu else "CPU",
         sizes=sizes,
         reasons=decision.reasons,
-        options=decision.options,
+        options=options,
         notes=tuple(notes),
         gradient_bytes=(
             _gradient_bytes(request, sizes, dtype, on_gpu) if decision.path == "fused" else None
@@ -241,6 +246,8 @@ def _sizes(layer: Any, inputs: Any) -> dict[str, int | None]:
     if isinstance(layer, RecurrentLayer):
         axes = ["time", "batch", "features"] if layer.time_major else ["batch", "time", "features"]
     shape = [None] * len(axes) if inputs is None else list(inputs.shape)
+    if isinstance(layer, RecurrentLayer) and layer.input_dim is not None and len(shape) == 2:
+        shape.append(layer.input_dim)
     if len(shape) != len(axes):
         raise ValueError(f"inputs has shape {tuple(shape)}; expected [{', '.join(axes)}]")
     sizes = {**dict(zip(axes, shape, strict=True)), "units": layer.units}

@@ -4,7 +4,10 @@
 // projection), and G, S the cell's kGates and kStates. "rows" marks a tensor whose first two axes
 // are time and batch, in the order time_major says: [T, B, C] or [B, T, C]. A dropout tensor
 // holds, for every gate, the factors that the input (or the recurrent operand, most often h) is
-// multiplied with before the product with the gate's weights, the same at every step. An absent
+// multiplied with before the product with the gate's weights, the same at every step; but
+// state_dropout holds, for every step of the recurrence, factors of the h that the step starts
+// from, wherever it uses it. In place of x there may be indices: the number of a row of kernel
+// stands for an x that is 1 there and 0 elsewhere, any other number for an x of zeros. An absent
 // tensor is a null pointer. Step t of the recurrence reads x and mask at time t, or T-1-t with
 // go_backwards, and writes outputs at time t, or T-1-t with reverse_outputs. Rows of outputs and
 // doutputs lie output_stride apart: two directions of a layer may put theirs side by side.
@@ -44,7 +47,8 @@ struct RnnOptions {
   bool zero_output_for_mask = false;  // masked steps put out zeros, not the previous output
 
   // What follows takes the general loops of an engine, together with the tensors `vectors`,
-  // `layer_norm`, `projection` and `state_outputs` below.
+  // `layer_norm`, `projection`, `state_dropout` and `state_outputs` below, and with `indices`
+  // besides `recurrent_dropout`.
   bool general = false;
   bool layer_norm = false;  // there is a tensor of that name
   Activation activation = Activation::kTanh, recurrent_activation = Activation::kSigmoid;
@@ -69,23 +73,25 @@ template <typename T>
 struct ForwardArgs {
   RnnShape shape;
   RnnOptions options;
-  const T* x = nullptr;                  // rows of C
-  const T* initial[kMaxStates] = {};     // [B, H], then S - 1 of [B, U]
-  const T* kernel = nullptr;             // [C, G*U]
-  const T* recurrent_kernel = nullptr;   // [H, G*U]
-  const T* bias = nullptr;               // [kBiases, G*U], may be absent
-  const bool* mask = nullptr;            // rows of 1, may be absent
-  const T* input_dropout = nullptr;      // [G, B, C], may be absent
-  const T* recurrent_dropout = nullptr;  // [G, B, H], may be absent
-  const T* vectors = nullptr;            // [kVectors, U], may be absent
-  const T* layer_norm = nullptr;         // [2, LayerNormWidth], may be absent
-  const T* projection = nullptr;         // [U, H], may be absent
-  T* outputs = nullptr;                  // rows of H
-  T* state_outputs[kMaxStates] = {};     // from 1 on rows of U, may be absent
-  T* final[kMaxStates] = {};             // [B, H], then S - 1 of [B, U]
-  void* reserve_space = nullptr;         // kept for the gradient; absent in inference
-  const void* carry_in = nullptr;        // S - 1 of [B, U] in the compute type, in place of initial
-  void* carry_out = nullptr;             // likewise, besides final
+  const T* x = nullptr;                   // rows of C
+  const std::int32_t* indices = nullptr;  // rows of 1, in place of x: see below
+  const T* initial[kMaxStates] = {};      // [B, H], then S - 1 of [B, U]
+  const T* kernel = nullptr;              // [C, G*U]
+  const T* recurrent_kernel = nullptr;    // [H, G*U]
+  const T* bias = nullptr;                // [kBiases, G*U], may be absent
+  const bool* mask = nullptr;             // rows of 1, may be absent
+  const T* input_dropout = nullptr;       // [G, B, C], may be absent, and is with indices
+  const T* recurrent_dropout = nullptr;   // [G, B, H], may be absent
+  const T* state_dropout = nullptr;       // [T, B, H], may be absent; for the general loops
+  const T* vectors = nullptr;             // [kVectors, U], may be absent
+  const T* layer_norm = nullptr;          // [2, LayerNormWidth], may be absent
+  const T* projection = nullptr;          // [U, H], may be absent
+  T* outputs = nullptr;                   // rows of H
+  T* state_outputs[kMaxStates] = {};      // from 1 on rows of U, may be absent
+  T* final[kMaxStates] = {};              // [B, H], then S - 1 of [B, U]
+  void* reserve_space = nullptr;          // kept for the gradient; absent in inference
+  const void* carry_in = nullptr;  // S - 1 of [B, U] in the compute type, in place of initial
+  void* carry_out = nullptr;       // likewise, besides final
   bool packed = false;  // the workspace is that of a call with the same shape and weights
   void* workspace = nullptr;
 };
@@ -100,6 +106,7 @@ struct BackwardArgs {
   const T* bias = nullptr;               // [kBiases, G*U], may be absent; for layer_norm only
   const bool* mask = nullptr;            // rows of 1, may be absent
   const T* recurrent_dropout = nullptr;  // [G, B, H], may be absent
+  const T* state_dropout = nullptr;      // [T, B, H], may be absent
   const T* vectors = nullptr;            // [kVectors, U], may be absent
   const T* layer_norm = nullptr;         // [2, LayerNormWidth], may be absent
   const T* projection = nullptr;         // [U, H], may be absent
@@ -140,12 +147,14 @@ template <typename T>
 struct WeightGradientArgs {
   RnnShape shape;
   RnnOptions options;
-  const T* x = nullptr;                  // rows of C
-  const T* initial_h = nullptr;          // [B, H]
-  const bool* mask = nullptr;            // rows of 1, may be absent
-  const T* input_dropout = nullptr;      // [G, B, C], may be absent
-  const T* recurrent_dropout = nullptr;  // [G, B, H], may be absent
-  const T* outputs = nullptr;            // rows of H
+  const T* x = nullptr;                   // rows of C
+  const std::int32_t* indices = nullptr;  // rows of 1, in place of x
+  const T* initial_h = nullptr;           // [B, H]
+  const bool* mask = nullptr;             // rows of 1, may be absent
+  const T* input_dropout = nullptr;       // [G, B, C], may be absent
+  const T* recurrent_dropout = nullptr;   // [G, B, H], may be absent
+  const T* state_dropout = nullptr;       // [T, B, H], may be absent
+  const T* outputs = nullptr;             // rows of H
   const void* dgates = nullptr;
   T* dkernel = nullptr;            // [C, G*U]
   T* drecurrent_kernel = nullptr;  // [H, G*U]

@@ -7,6 +7,7 @@
 #include "csrc/cpu/carry.h"
 #include "csrc/cpu/dropout.h"
 #include "csrc/cpu/forward_step.h"
+#include "csrc/cpu/gather.h"
 #include "csrc/cpu/split.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
@@ -35,15 +36,16 @@ struct ForwardSpace {
   ForwardRow<A>* rows;         // [members, B]
   ForwardRow<A>** active;      // [members, B]
   Index times_ahead = 0;       // 0: nothing is computed ahead
+  GatheredSums<CellT, T> gathered;
 
   static bool Drops(const ForwardArgs<T>& a) {
     return a.input_dropout != nullptr || a.recurrent_dropout != nullptr;
   }
   ForwardSpace(const ForwardArgs<T>& a, const Pool& pool, Arena& arena)
-      : split(SplitOf(a.shape, pool, Drops(a) ? 1 : L::Blocks(a.shape.units))) {
+      : split(SplitOf(a.shape, pool, Drops(a) ? 1 : L::Blocks(a.shape.units))), gathered(a, arena) {
     const RnnShape& s = a.shape;
     const Index padded = s.batch * L::Padded(s.units);
-    if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1 && !Drops(a)) {
+    if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1 && !Drops(a) && !gathered) {
       times_ahead = Min(kTimesAhead, s.time);
     }
     in_place = !kStaged<T> && !Drops(a) && s.time == 1 && s.units % L::kBlock == 0 &&
@@ -57,7 +59,7 @@ struct ForwardSpace {
     for (int i = 1; i < Cell::kStates; ++i) state[i] = arena.Take<A>(padded);
     if (kStaged<T>) {
       for (A*& buffer : h) buffer = arena.Take<A>(padded);
-      x = arena.Take<A>(split.members * rows_ahead * s.input);
+      if (!gathered) x = arena.Take<A>(split.members * rows_ahead * s.input);
     }
     if (Cell::kPhases == 2) {
       operand = arena.Take<A>(padded);
@@ -77,8 +79,10 @@ struct ForwardSpace {
  private:
   template <int kPhase>
   void TakeWeights(const RnnShape& s, Arena& arena) {
-    input[kPhase] =
-        arena.Take<A>(PackedElements<L, GateSet<Cell, kPhase, false>>(s.input, s.units));
+    if (!gathered) {
+      input[kPhase] =
+          arena.Take<A>(PackedElements<L, GateSet<Cell, kPhase, false>>(s.input, s.units));
+    }
     recurrent[kPhase] =
         arena.Take<A>(PackedElements<L, GateSet<Cell, kPhase, true>>(s.units, s.units));
   }
@@ -125,7 +129,9 @@ class ForwardWorker {
       if (count == 0) continue;  // of the whole team
       if (space_.dropped != nullptr) {
         Step<Inputs::kDropped>(count);
-      } else if (space_.times_ahead > 0) {
+      } else if (space_.gathered && space_.in_place) {
+        Step<Inputs::kAheadInPlace>(count);
+      } else if (space_.times_ahead > 0 || space_.gathered) {
         Step<Inputs::kAhead>(count);
       } else if (space_.in_place) {
         Step<Inputs::kInPlace>(count);
@@ -248,26 +254,31 @@ class ForwardWorker {
 
   void Prepare(Index t, Index b) {
     ForwardRow<A>& row = rows_[b];
-    const T* const x = a_.x + at_.Input(t, b) * a_.shape.input;
-    if (space_.dropped != nullptr) {
-      DropInput<0>(b, x);
-      if constexpr (Cell::kPhases == 2) DropInput<1>(b, x);
-    }
-    if constexpr (!kStaged<T>) {
-      row.x = x;
-      row.next[0] = a_.outputs + at_.OutputAt(t, b);
-    } else if (space_.times_ahead == 0 && space_.dropped == nullptr) {
-      A* const to = space_.x + (share_.member * a_.shape.batch + b) * a_.shape.input;
-      LoadRow(x, a_.shape.input, to);
-      row.x = to;
-    }
+    if (!space_.gathered) PrepareInput(b, a_.x + at_.Input(t, b) * a_.shape.input);
+    if (space_.gathered) row.sums = space_.gathered.Row(t, b);
     if (space_.times_ahead > 0) row.sums = SumsOf(t % space_.times_ahead, b);
+    if constexpr (!kStaged<T>) row.next[0] = a_.outputs + at_.OutputAt(t, b);
     if (panels_ != nullptr) {
       const Index step = t * a_.shape.batch + b;
       row.saved = panels_ + step * L::kRow;
       for (int s = 1; s < Cell::kStates; ++s) {
         row.next[s] = states_ + (s - 1) * L::StateElements(a_.shape) + step * padded_;
       }
+    }
+  }
+
+  void PrepareInput(Index b, const T* x) {
+    ForwardRow<A>& row = rows_[b];
+    if (space_.dropped != nullptr) {
+      DropInput<0>(b, x);
+      if constexpr (Cell::kPhases == 2) DropInput<1>(b, x);
+    }
+    if constexpr (!kStaged<T>) {
+      row.x = x;
+    } else if (space_.times_ahead == 0 && space_.dropped == nullptr) {
+      A* const to = space_.x + (share_.member * a_.shape.batch + b) * a_.shape.input;
+      LoadRow(x, a_.shape.input, to);
+      row.x = to;
     }
   }
 
@@ -315,7 +326,8 @@ void PackForward(const ForwardArgs<T>& a, const ForwardSpace<CellT, T>& space, c
     constexpr int kPhase = decltype(phase)::value;
     using Input = GateSet<Cell, kPhase, false>;
     using Recurrent = GateSet<Cell, kPhase, true>;
-    PackBlock<L, Input>(a.kernel, s.input, s.units, block, space.input[kPhase]);
+    if (!space.gathered)
+      PackBlock<L, Input>(a.kernel, s.input, s.units, block, space.input[kPhase]);
     PackBlock<L, Recurrent>(a.recurrent_kernel, s.units, s.units, block, space.recurrent[kPhase]);
   };
   ParallelFor(pool, packers, [&](int i) {
@@ -338,6 +350,7 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
   Arena arena(a.workspace);
   const ForwardSpace<CellT, T> space(a, pool, arena);
   if (s.time > 0 && !a.packed) PackForward<CellT, T>(a, space, pool);
+  space.gathered.Fill(a, space.bias, pool);
 
   ForwardWeights<A> weights;
   for (int p = 0; p < L::Cell::kPhases; ++p) {
@@ -351,7 +364,8 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
   weights.input_depth = s.input;
   weights.units = s.units;
   weights.saved_stride = (a.reserve_space == nullptr ? 1 : s.time) * s.batch * L::kRow;
-  weights.sums_stride = space.times_ahead * s.batch * L::Cell::kSums * L::kBlock;
+  weights.sums_stride = space.gathered ? space.gathered.stride()
+                                       : space.times_ahead * s.batch * L::Cell::kSums * L::kBlock;
   const double work =
       static_cast<double>(s.time) * s.batch * L::Cell::kGates * s.units * (s.input + s.units);
   ForShares(pool, space.split, s, work,

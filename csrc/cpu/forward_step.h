@@ -32,16 +32,23 @@ struct ForwardWeights {
 
 // How a step gets x·kernel, and which operands it multiplies.
 enum class Inputs {
-  kNow,      // computes it, from x
-  kAhead,    // finds it, computed by SumsAhead
-  kDropped,  // computes it; x and h come with a value for each gate
-  kInPlace,  // computes it, with weights that are not packed
+  kNow,           // computes it, from x
+  kAhead,         // finds it, computed by SumsAhead
+  kDropped,       // computes it; x and h come with a value for each gate
+  kInPlace,       // computes it, with weights that are not packed
+  kAheadInPlace,  // finds it, with recurrent weights that are not packed
 };
+constexpr bool IsAhead(Inputs inputs) {
+  return inputs == Inputs::kAhead || inputs == Inputs::kAheadInPlace;
+}
+constexpr bool IsInPlace(Inputs inputs) {
+  return inputs == Inputs::kInPlace || inputs == Inputs::kAheadInPlace;
+}
 
 // Where the weights of a block are.
 template <typename L, typename Columns, Inputs kInputs, typename A>
 TFRNN_INLINE auto WeightsOf(const A* weights, Index block, Index depth, Index units) {
-  if constexpr (kInputs == Inputs::kInPlace) {
+  if constexpr (IsInPlace(kInputs)) {
     return WeightRows<A>{weights + block * L::kBlock, units, L::Cell::kGates * units};
   } else {
     return EveryRow<A, Columns::kStride>{weights + block * depth * Columns::kStride};
@@ -68,7 +75,7 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<A>& w, Index block,
   using V = Vec<A>;
   using Gates = GateSet<Cell, kPhase, true>;
   using Recurrent = WeightColumns<CellT, A, Gates>;
-  constexpr bool kAhead = kInputs == Inputs::kAhead, kDropped = kInputs == Inputs::kDropped;
+  constexpr bool kAhead = IsAhead(kInputs), kDropped = kInputs == Inputs::kDropped;
   constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
 
   V acc[kRows][L::kSumVecs];

@@ -42,12 +42,14 @@ class GradientSegment {
         values_(factors_ ? Gates::kCount : 1),
         dsums_(Panels(a)),
         result_(arena.Take<A>(L::Blocks(a.shape.units) * (depth_ + 1) * kWidth)),
-        packed_(arena.Take<A>(shards * shard_rows_ * kGradientDepth * values_)),
-        stage_(arena.Take<A>(shards * shard_rows_ * kStageRows * values_)),
+        packed_(Gathers() ? nullptr
+                          : arena.Take<A>(shards * shard_rows_ * kGradientDepth * values_)),
+        stage_(Gathers() ? nullptr : arena.Take<A>(shards * shard_rows_ * kStageRows * values_)),
         random_(Drops() ? arena.Take<A>(shards * shard_rows_) : nullptr) {}
 
   // Sums up the rows of the result that fall to `shard`.
   void Run(int shard, const Steps& steps) const {
+    if (Gathers()) return Scatter(PartOf(L::Blocks(a_.shape.units), shard, shards_), steps);
     factors_ ? Sum<Gates::kCount>(shard, steps) : Sum<1>(shard, steps);
   }
 
@@ -56,7 +58,32 @@ class GradientSegment {
     const GeneralReserve<CellT, A> panels(const_cast<void*>(a.dgates), a.shape, a.options);
     return kFactor == Factor::kInput ? panels.inputs : panels.recurrents;
   }
+  bool Gathers() const { return kFactor == Factor::kInput && a_.indices != nullptr; }
   bool Drops() const { return kFactor != Factor::kInput && DropsSteps(a_.options); }
+
+  // Where the factor is 1 in one row and 0 elsewhere: every step's gradients to the row it names,
+  // and to that of ones.
+  TFRNN_NOINLINE void Scatter(Range blocks, const Steps& steps) const {
+    const Index batch = a_.shape.batch, height = depth_ + 1;
+    for (Index block = blocks.begin; block < blocks.end; ++block) {
+      A* const result = result_ + block * height * kWidth;
+      for (Index i = 0; i < height * kWidth && !a_.continues; ++i) result[i] = A(0);
+      const A* const panels = dsums_ + block * a_.shape.time * batch * L::kRow;
+      for (Index k = steps.count() - 1; k >= 0; --k) {
+        const Index step = steps[k];
+        const Index index = a_.indices[at_.Input(step / batch, step % batch)];
+        const A* const panel = panels + step * L::kRow;
+        AddPanel(panel, result + depth_ * kWidth);
+        if (index >= 0 && index < depth_) AddPanel(panel, result + index * kWidth);
+      }
+    }
+    Write({0, height}, blocks);
+  }
+  TFRNN_INLINE void AddPanel(const A* panel, A* to) const {
+    for (int j = 0; j < Columns::kVecs; ++j, to += kLanes<A>) {
+      StoreVec(to, LoadVec(to) + LoadVec(panel + Columns::Offset(j) * kLanes<A>));
+    }
+  }
 
   // With kValues > 1 the factor has a value of its own for each gate.
   template <int kValues>
@@ -85,7 +112,7 @@ class GradientSegment {
       }
       first += count;
     } while (first < steps.count());
-    Write(rows);
+    Write(rows, {0, L::Blocks(a_.shape.units)});
   }
 
   // The `count` active steps from the `first` on, last first, of the factor's columns `rows`, to
@@ -97,6 +124,9 @@ class GradientSegment {
     for (Index k = 0; k < count; ++k) {
       const Index step = steps[steps.count() - 1 - (first + k)];
       Stage(rows, step, steps, stage + k * width);
+      if (a_.state_dropout != nullptr && kFactor == Factor::kState) {
+        DropState(rows, step, stage + k * width);
+      }
       if (Drops()) DropStep(rows, step, random, stage + k * width);
     }
     ForTiles(height, [&](Index row, auto tile) {
@@ -138,6 +168,16 @@ class GradientSegment {
     }
     if (rows.end > depth_) {
       for (int g = 0; g < values_; ++g) to[(depth_ - rows.begin) * values_ + g] = A(1);
+    }
+  }
+
+  // Times the factors of the state that the step starts from.
+  void DropState(Range rows, Index step, A* to) const {
+    const Range columns{rows.begin, Min(rows.end, depth_)};
+    const Index batch = a_.shape.batch;
+    const T* const factors = a_.state_dropout + at_.Step(step / batch, step % batch) * depth_;
+    for (Index m = columns.begin; m < columns.end; ++m) {
+      for (int g = 0; g < values_; ++g) to[(m - rows.begin) * values_ + g] *= Load(factors[m]);
     }
   }
 
@@ -184,7 +224,7 @@ class GradientSegment {
     }
   }
 
-  void Write(Range rows) const {
+  void Write(Range rows, Range blocks) const {
     constexpr int kBiasRow = kFactor == Factor::kInput ? 0 : 1;
     const Index units = a_.shape.units;
     T* const dweights = kFactor == Factor::kInput ? a_.dkernel : a_.drecurrent_kernel;
@@ -194,7 +234,7 @@ class GradientSegment {
         if (a_.dbias == nullptr || kBiasRow >= Cell::kBiases) continue;
         to = a_.dbias + kBiasRow * Cell::kGates * units;
       }
-      for (Index block = 0; block < L::Blocks(units); ++block) {
+      for (Index block = blocks.begin; block < blocks.end; ++block) {
         const A* const from = result_ + (block * (depth_ + 1) + m) * kWidth;
         const Index first = block * L::kBlock, count = Min(L::kBlock, units - first);
         for (int g = 0; g < Gates::kCount; ++g) {

@@ -15,10 +15,12 @@ template <typename T>
 struct Call {
   RnnShape shape;
   RnnOptions options;
-  const T *x, *initial[kMaxStates], *kernel, *recurrent_kernel = nullptr, *bias = nullptr;
+  const T* x = nullptr;
+  const int32_t* indices = nullptr;  // in place of x
+  const T *initial[kMaxStates], *kernel, *recurrent_kernel = nullptr, *bias = nullptr;
   const bool* mask = nullptr;
-  const T *input_dropout = nullptr, *recurrent_dropout = nullptr, *vectors = nullptr;
-  const T *layer_norm = nullptr, *projection = nullptr;
+  const T *input_dropout = nullptr, *recurrent_dropout = nullptr, *state_dropout = nullptr;
+  const T *vectors = nullptr, *layer_norm = nullptr, *projection = nullptr;
   bool shared_dropout = false;  // recurrent_dropout holds one gate's factors, which are all gates'
   bool cell_states = false;     // the state besides h is put out at every step
   int recompute = 0;            // steps of a segment; 0: all is kept
@@ -57,6 +59,7 @@ struct Calls {
           {"bias", a.bias, b.bias},
           {"input_dropout", a.input_dropout, b.input_dropout},
           {"recurrent_dropout", a.recurrent_dropout, b.recurrent_dropout},
+          {"state_dropout", a.state_dropout, b.state_dropout},
           {"vectors", a.vectors, b.vectors},
           {"layer_norm", a.layer_norm, b.layer_norm},
       };

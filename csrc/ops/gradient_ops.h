@@ -80,8 +80,9 @@ class GradOp : public GradientOp<Engine> {
     BackwardArgs<T> args;
     args.shape = call.shape, args.options = call.options;
     args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
-    args.recurrent_dropout = call.recurrent_dropout, args.vectors = call.vectors;
-    args.layer_norm = call.layer_norm, args.projection = call.projection;
+    args.recurrent_dropout = call.recurrent_dropout, args.state_dropout = call.state_dropout;
+    args.vectors = call.vectors, args.layer_norm = call.layer_norm;
+    args.projection = call.projection;
     for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
     return args;
   }
@@ -132,6 +133,8 @@ class GradInputOp : public GradientOp<Engine> {
     InputGradientArgs<T> args[kMaxDirections];
     for (int d = 0; d < calls.count; ++d) {
       const Call<T>& call = calls.call[d];
+      OP_REQUIRES(ctx, call.indices == nullptr,
+                  absl::InvalidArgumentError("x must be floating to have a gradient, found int32"));
       args[d].shape = call.shape, args[d].options = call.options;
       args[d].kernel = call.kernel, args[d].mask = call.mask;
       args[d].input_dropout = call.input_dropout;
@@ -161,9 +164,11 @@ class GradWeightsOp : public GradientOp<Engine> {
     for (int d = 0; d < calls.count; ++d) {
       const Call<T>& call = calls.call[d];
       args[d].shape = call.shape, args[d].options = call.options;
-      args[d].x = call.x, args[d].initial_h = call.initial[0], args[d].mask = call.mask;
+      args[d].x = call.x, args[d].indices = call.indices;
+      args[d].initial_h = call.initial[0], args[d].mask = call.mask;
       args[d].input_dropout = call.input_dropout;
       args[d].recurrent_dropout = call.recurrent_dropout;
+      args[d].state_dropout = call.state_dropout;
       args[d].outputs = Base::Data(ctx->input(this->in_.outputs())) + d * call.shape.Hidden();
       args[d].dgates = dgates.template flat<uint8_t>().data() + d * parts.stride;
       OP_REQUIRES_OK(ctx, SetResults(ctx, d, call, &args[d]));

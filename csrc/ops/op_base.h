@@ -91,13 +91,19 @@ class RnnOp : public OpKernel {
     const Tensor& x = ctx->input(in_.x(d));
     const Tensor& kernel = ctx->input(in_.kernel(d));
     const Tensor& projection = ctx->input(in_.projection(d));
-    TF_RETURN_IF_ERROR(CheckRank("x", x, 3));
+    const bool gathers = x.dtype() == tensorflow::DT_INT32;
+    if (!gathers && x.dtype() != kernel.dtype()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("x must be of type ", tensorflow::DataTypeString(kernel.dtype()),
+                       " as the kernel, or int32, found ", tensorflow::DataTypeString(x.dtype())));
+    }
+    TF_RETURN_IF_ERROR(CheckRank("x", x, gathers ? 2 : 3));
     TF_RETURN_IF_ERROR(CheckRank("kernel", kernel, 2));
     RnnShape& shape = call->shape;
     shape.time = x.dim_size(time_major_ ? 0 : 1);
     shape.batch = x.dim_size(time_major_ ? 1 : 0);
     shape.time_major = time_major_;
-    shape.input = x.dim_size(2);
+    shape.input = gathers ? kernel.dim_size(0) : x.dim_size(2);
     shape.units = kernel.dim_size(1) / counts.gates;
     if (shape.units == 0) {
       return absl::InvalidArgumentError(
@@ -142,6 +148,11 @@ class RnnOp : public OpKernel {
     TF_RETURN_IF_ERROR(
         check_any("recurrent_dropout", in_.recurrent_dropout(d),
                   TensorShape({call->shared_dropout ? 1 : counts.gates, shape.batch, hidden})));
+    TF_RETURN_IF_ERROR(check_any("state_dropout", in_.state_dropout(d),
+                                 TensorShape({shape.time, shape.batch, hidden})));
+    if (gathers && !Absent(ctx->input(in_.input_dropout(d)))) {
+      return absl::InvalidArgumentError("input_dropout must be absent where x is int32");
+    }
     if (counts.vectors == 0 && !Absent(ctx->input(in_.vectors(d)))) {
       return absl::InvalidArgumentError("vectors must be absent: the cell has none");
     }
@@ -153,7 +164,11 @@ class RnnOp : public OpKernel {
         check_any("layer_norm", in_.layer_norm(d), TensorShape({2, counts.layer_norm * units})));
     TF_RETURN_IF_ERROR(check_any("projection", in_.projection(d), TensorShape({units, hidden})));
 
-    call->x = Data(x);
+    if (gathers) {
+      call->indices = x.flat<int32_t>().data();
+    } else {
+      call->x = Data(x);
+    }
     call->kernel = Data(kernel);
     if (counts.recurrent) call->recurrent_kernel = Data(ctx->input(in_.recurrent_kernel(d)));
     call->bias = DataIfAny(ctx->input(in_.bias(d)));
@@ -161,6 +176,7 @@ class RnnOp : public OpKernel {
     if (mask.NumElements() > 0) call->mask = mask.flat<bool>().data();
     call->input_dropout = DataIfAny(ctx->input(in_.input_dropout(d)));
     call->recurrent_dropout = DataIfAny(recurrent_dropout);
+    call->state_dropout = DataIfAny(ctx->input(in_.state_dropout(d)));
     call->vectors = DataIfAny(ctx->input(in_.vectors(d)));
     call->layer_norm = DataIfAny(ctx->input(in_.layer_norm(d)));
     call->projection = DataIfAny(projection);
@@ -175,8 +191,9 @@ class RnnOp : public OpKernel {
   bool NeedsGeneralLoops(const Call<T>& call) const {
     const RnnOptions& o = call.options;
     return !counts_.recurrent || call.vectors != nullptr || call.layer_norm != nullptr ||
-           call.projection != nullptr || return_cell_states_ || o.activation != Activation::kTanh ||
-           o.recurrent_activation != Activation::kSigmoid ||
+           call.projection != nullptr || call.state_dropout != nullptr || return_cell_states_ ||
+           (call.indices != nullptr && call.recurrent_dropout != nullptr) ||
+           o.activation != Activation::kTanh || o.recurrent_activation != Activation::kSigmoid ||
            (o.training && o.recurrent_dropout > 0) || o.zoneout > 0 || o.cell_zoneout > 0 ||
            o.cell_clip > 0;
   }

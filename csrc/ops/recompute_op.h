@@ -27,6 +27,8 @@ class GradRecomputeOp : public RnnOp<Engine> {
     const Operands& in = this->in_;
     Calls<T> calls;
     OP_REQUIRES_OK(ctx, this->Read(ctx, &calls));
+    OP_REQUIRES(ctx, calls.call[0].indices == nullptr || skips_input_,
+                absl::InvalidArgumentError("skip_input must be true where x is int32"));
     const RnnShape& shape = calls.shape();
     const Segments<T> segments(shape, counts.states, std::max(1, this->recompute_));
     const Parts parts(segments.bytes(), calls.count);
@@ -158,11 +160,12 @@ class GradRecomputeOp : public RnnOp<Engine> {
     ForwardArgs<T> args;
     args.shape = part, args.options = call.options;
     args.shape.local_outputs = true, args.shape.output_stride = 0;
-    args.x = call.x, args.kernel = call.kernel, args.recurrent_kernel = call.recurrent_kernel;
+    args.x = call.x, args.indices = call.indices, args.kernel = call.kernel;
+    args.recurrent_kernel = call.recurrent_kernel;
     args.bias = call.bias, args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
-    args.vectors = call.vectors, args.layer_norm = call.layer_norm;
-    args.projection = call.projection;
+    args.state_dropout = call.state_dropout, args.vectors = call.vectors;
+    args.layer_norm = call.layer_norm, args.projection = call.projection;
     for (int s = 0; s < kMaxStates; ++s) {
       args.initial[s] = call.initial[s];
       if (m.final[s].NumElements() > 0) args.final[s] = static_cast<T*>(Data8(m.final[s]));
@@ -176,8 +179,9 @@ class GradRecomputeOp : public RnnOp<Engine> {
     BackwardArgs<T> args;
     args.shape = part, args.options = call.options;
     args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
-    args.recurrent_dropout = call.recurrent_dropout, args.vectors = call.vectors;
-    args.layer_norm = call.layer_norm, args.projection = call.projection;
+    args.recurrent_dropout = call.recurrent_dropout, args.state_dropout = call.state_dropout;
+    args.vectors = call.vectors, args.layer_norm = call.layer_norm;
+    args.projection = call.projection;
     return args;
   }
   static InputGradientArgs<T> InputOf(const Call<T>& call, const RnnShape& part) {
@@ -189,8 +193,9 @@ class GradRecomputeOp : public RnnOp<Engine> {
   static WeightGradientArgs<T> WeightsOf(const Call<T>& call, const RnnShape& part) {
     WeightGradientArgs<T> args;
     args.shape = part, args.options = call.options;
-    args.x = call.x, args.mask = call.mask;
+    args.x = call.x, args.indices = call.indices, args.mask = call.mask;
     args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
+    args.state_dropout = call.state_dropout;
     return args;
   }
 

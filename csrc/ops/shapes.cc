@@ -81,16 +81,22 @@ struct Sizes {
 absl::Status CheckDirection(InferenceContext* c, const CellCounts& counts, const Operands& in,
                             int d, Sizes* sizes) {
   ShapeHandle x, kernel, recurrent_kernel, state;
-  DimensionHandle norm, unused;
-  TF_RETURN_IF_ERROR(RequireRank(c, "x", in.x(d), 3, &x));
+  DimensionHandle norm;
+  tensorflow::DataType type;
+  TF_RETURN_IF_ERROR(c->GetAttr("Tx", &type));
+  const bool gathers = type == tensorflow::DT_INT32;
+  TF_RETURN_IF_ERROR(RequireRank(c, "x", in.x(d), gathers ? 2 : 3, &x));
   TF_RETURN_IF_ERROR(RequireRank(c, "kernel", in.kernel(d), 2, &kernel));
   const int time_axis = sizes->time_major ? 0 : 1;
   TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("x axis ", time_axis), c->Dim(x, time_axis),
                                   sizes->time, &sizes->time));
   TF_RETURN_IF_ERROR(RequireEqual(c, absl::StrCat("x axis ", 1 - time_axis),
                                   c->Dim(x, 1 - time_axis), sizes->batch, &sizes->batch));
-  TF_RETURN_IF_ERROR(
-      RequireEqual(c, "kernel axis 0 (features of x)", c->Dim(kernel, 0), c->Dim(x, 2), &unused));
+  DimensionHandle features = c->Dim(kernel, 0);
+  if (!gathers) {
+    TF_RETURN_IF_ERROR(
+        RequireEqual(c, "kernel axis 0 (features of x)", features, c->Dim(x, 2), &features));
+  }
   DimensionHandle &units = sizes->units, &gates = sizes->gates, &hidden = sizes->hidden;
   const std::string width = absl::StrCat(" axis 1 (", counts.gates, " * units)");
   if (d == 0) {
@@ -129,10 +135,12 @@ absl::Status CheckDirection(InferenceContext* c, const CellCounts& counts, const
     TF_RETURN_IF_ERROR(CheckOptional(c, "bias", in.bias(d), {c->MakeDim(counts.biases), gates}));
   }
   TF_RETURN_IF_ERROR(CheckOptional(c, "input_dropout", in.input_dropout(d),
-                                   {c->MakeDim(counts.gates), sizes->batch, c->Dim(x, 2)}));
+                                   {c->MakeDim(counts.gates), sizes->batch, features}));
   const bool shared = IsOne(c, c->input(in.recurrent_dropout(d)), 0);
   TF_RETURN_IF_ERROR(CheckOptional(c, "recurrent_dropout", in.recurrent_dropout(d),
                                    {c->MakeDim(shared ? 1 : counts.gates), sizes->batch, hidden}));
+  TF_RETURN_IF_ERROR(
+      CheckOptional(c, "state_dropout", in.state_dropout(d), {sizes->time, sizes->batch, hidden}));
   TF_RETURN_IF_ERROR(
       CheckOptional(c, "vectors", in.vectors(d), {c->MakeDim(counts.vectors), units}));
   TF_RETURN_IF_ERROR(c->Multiply(units, counts.layer_norm, &norm));

@@ -1,6 +1,7 @@
 // The signature that the ops of all cells share. "rows" below are [batch, time, ...], or
 // [time, batch, ...] if time_major; H is the width of h, units unless there is a projection; an
-// absent optional tensor is a vector of no elements.
+// absent optional tensor is a vector of no elements. x is of the type T of the others, or holds
+// the numbers of rows of the kernel: see csrc/core/args.h.
 //
 // With two directions the second goes the other way through time and has operands of its own; only
 // the mask serves both, and outputs lie side by side, at the time of the first direction's inputs.
@@ -23,12 +24,13 @@ struct Operands {
   constexpr int mask() const { return First() + 3 * directions; }
   constexpr int input_dropout(int d = 0) const { return mask() + 1 + d; }
   constexpr int recurrent_dropout(int d = 0) const { return mask() + 1 + directions + d; }
-  constexpr int vectors(int d = 0) const { return mask() + 1 + 2 * directions + d; }
-  constexpr int layer_norm(int d = 0) const { return mask() + 1 + 3 * directions + d; }
-  constexpr int projection(int d = 0) const { return mask() + 1 + 4 * directions + d; }
-  constexpr int seed(int d = 0) const { return mask() + 1 + 5 * directions + d; }
+  constexpr int state_dropout(int d = 0) const { return mask() + 1 + 2 * directions + d; }
+  constexpr int vectors(int d = 0) const { return mask() + 1 + 3 * directions + d; }
+  constexpr int layer_norm(int d = 0) const { return mask() + 1 + 4 * directions + d; }
+  constexpr int projection(int d = 0) const { return mask() + 1 + 5 * directions + d; }
+  constexpr int seed(int d = 0) const { return mask() + 1 + 6 * directions + d; }
   // Then, in the ops of the gradient, the gradients of the forward op's results:
-  constexpr int doutputs() const { return mask() + 1 + 6 * directions; }
+  constexpr int doutputs() const { return mask() + 1 + 7 * directions; }
   constexpr int dfinal(int state, int d = 0) const { return doutputs() + 1 + d * states + state; }
   constexpr int dstate_outputs() const { return doutputs() + 1 + directions * states; }
   // And what only some of them take.
@@ -46,6 +48,7 @@ struct Operands {
 // `scalars` holds words such as "zoneout=0.1", see checks.h.
 #define TFRNN_ATTRIBUTES                                               \
   Attr("T: {half, bfloat16, float, double}")                           \
+      .Attr("Tx: {half, bfloat16, float, double, int32}")              \
       .Attr("directions: int >= 1 = 1")                                \
       .Attr("states: int >= 1") /* of all directions */                \
       .Attr("time_major: bool = false")                                \
@@ -60,7 +63,7 @@ struct Operands {
       .Attr("scalars: string = ''")
 
 #define TFRNN_OPERANDS                                                                         \
-  Input("x: directions * T")                      /* rows of [features] */                     \
+  Input("x: directions * Tx")                     /* rows of [features], or rows */            \
       .Input("initial_state: states * T")         /* [batch, H], then [batch, units] */        \
       .Input("kernel: directions * T")            /* [features, gates * units] */              \
       .Input("recurrent_kernel: directions * T")  /* [H, gates * units] */                     \
@@ -68,6 +71,7 @@ struct Operands {
       .Input("mask: bool")                        /* rows, optional */                         \
       .Input("input_dropout: directions * T")     /* [gates, batch, features], optional */     \
       .Input("recurrent_dropout: directions * T") /* [gates or 1, batch, H], optional */       \
+      .Input("state_dropout: directions * T")     /* [time, batch, H], optional */             \
       .Input("vectors: directions * T")           /* [vectors, units], optional */             \
       .Input("layer_norm: directions * T")        /* [2, see LayerNormWidth], optional */      \
       .Input("projection: directions * T")        /* [units, H], optional */                   \

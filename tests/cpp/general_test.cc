@@ -23,11 +23,11 @@ struct Size {
 
 struct Choice {
   const char* name;
-  bool vectors, layer_norm, cell_states, dropout, mask;
+  bool vectors, layer_norm, cell_states, dropout, mask, state_dropout;
   RnnOptions options;
 };
 
-Choice Chosen(const char* name) { return {name, false, false, false, false, false, {}}; }
+Choice Chosen(const char* name) { return {name, false, false, false, false, false, false, {}}; }
 
 // The options of a cell, alone and together.
 std::vector<Choice> Choices() {
@@ -39,7 +39,7 @@ std::vector<Choice> Choices() {
   c = Chosen("random");
   c.options.training = true;
   c.options.recurrent_dropout = 0.3, c.options.zoneout = 0.2, c.options.cell_zoneout = 0.4;
-  c.options.seed[0] = 7, c.dropout = c.mask = true;
+  c.options.seed[0] = 7, c.dropout = c.mask = c.state_dropout = true;
   all.push_back(c);
   c = Chosen("layer norm");
   c.layer_norm = c.mask = true;
@@ -74,6 +74,7 @@ class Call {
     vectors_ = Random(Cell::kVectors * U), norm_ = Random(2 * LayerNormWidth<Cell>(U));
     projection_ = Random(U * projection);
     drop_x_ = Random(Cell::kGates * B * size.input), drop_h_ = Random(Cell::kGates * B * H);
+    drop_state_ = Random(steps * H);
     doutputs_ = Random(steps * H), dcells_ = Random(steps * U);
     for (std::int64_t i = 0; i < steps; ++i) mask_.push_back(i % 3 != 1);
   }
@@ -105,6 +106,7 @@ class Call {
     f.projection = shape_.projection > 0 ? projection_.data() : nullptr;
     f.input_dropout = choice_.dropout ? drop_x_.data() : nullptr;
     f.recurrent_dropout = choice_.dropout ? drop_h_.data() : nullptr;
+    f.state_dropout = choice_.state_dropout ? drop_state_.data() : nullptr;
     f.outputs = again.data();
     Launch(f, pool, kernels.forward_workspace, kernels.forward);
     f.outputs = outputs.data(), f.reserve_space = reserve.data.get();
@@ -115,7 +117,8 @@ class Call {
     BackwardArgs<T> b;
     b.shape = shape_, b.options = options_, b.recurrent_kernel = recurrent_.data();
     b.bias = bias_.data(), b.mask = mask, b.recurrent_dropout = f.recurrent_dropout;
-    b.vectors = f.vectors, b.layer_norm = f.layer_norm, b.projection = f.projection;
+    b.state_dropout = f.state_dropout, b.vectors = f.vectors, b.layer_norm = f.layer_norm,
+    b.projection = f.projection;
     b.outputs = outputs.data(), b.doutputs = doutputs_.data();
     if (returns) b.dstate_outputs[1] = dcells_.data();
     b.initial[0] = h_.data(), b.initial[1] = c_.data();
@@ -134,7 +137,8 @@ class Call {
     WeightGradientArgs<T> w;
     w.shape = shape_, w.options = options_, w.x = x_.data(), w.initial_h = h_.data();
     w.mask = mask, w.input_dropout = f.input_dropout, w.recurrent_dropout = f.recurrent_dropout;
-    w.outputs = outputs.data(), w.dgates = b.dgates, w.dkernel = dkernel.data();
+    w.state_dropout = f.state_dropout, w.outputs = outputs.data(), w.dgates = b.dgates,
+    w.dkernel = dkernel.data();
     w.drecurrent_kernel = drecurrent.data();
     w.dbias = choice_.layer_norm ? nullptr : dbias.data();
     w.dprojection = shape_.projection > 0 ? dprojection.data() : nullptr;
@@ -167,7 +171,7 @@ class Call {
   RnnShape shape_;
   RnnOptions options_;
   Values x_, kernel_, recurrent_, bias_, h_, c_, dh_, dc_, vectors_, norm_, projection_;
-  Values drop_x_, drop_h_, doutputs_, dcells_;
+  Values drop_x_, drop_h_, drop_state_, doutputs_, dcells_;
   std::vector<char> mask_;
 };
 

@@ -47,6 +47,7 @@ struct Problem {
   std::optional<Array<T>> bias;
   std::optional<Array<char>> mask;
   std::optional<Array<T>> input_dropout, recurrent_dropout;
+  Array<std::int32_t> indices = {};  // for the engine, in place of x, unless there are none
 
   // The factor of column k of batch row b for a gate.
   double DropInput(int gate, std::int64_t b, std::int64_t k) const {
@@ -89,7 +90,8 @@ struct Problem {
                  {},
                  mask,
                  {},
-                 {}};
+                 {},
+                 indices};
     for (int s = 0; s < 2; ++s) p.initial[s] = round(initial[s]), p.dfinal[s] = round(dfinal[s]);
     if (bias) p.bias = round(*bias);
     if (input_dropout) p.input_dropout = round(*input_dropout);
@@ -103,6 +105,7 @@ struct Problem {
     a.recurrent_kernel = recurrent_kernel.data(), a.bias = DataOf(bias);
     a.input_dropout = DataOf(input_dropout), a.recurrent_dropout = DataOf(recurrent_dropout);
     a.mask = Mask(), a.outputs = r->outputs.data();
+    if (!indices.empty()) a.x = nullptr, a.indices = indices.data();
     for (int s = 0; s < states; ++s) {
       a.initial[s] = initial[s].data(), a.final[s] = r->final[s].data();
     }
@@ -132,6 +135,7 @@ struct Problem {
     a.drecurrent_kernel = r->drecurrent_kernel.data();
     a.input_dropout = DataOf(input_dropout), a.recurrent_dropout = DataOf(recurrent_dropout);
     a.dbias = bias ? r->dbias.data() : nullptr;
+    if (!indices.empty()) a.x = nullptr, a.indices = indices.data();
     return a;
   }
 };

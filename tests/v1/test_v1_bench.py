@@ -20,9 +20,10 @@ def test_it_measures_both(cell, capsys):
     out = capsys.readouterr().out
     assert f"{v1.CELLS[cell]} [3, 4], batch 2, 5 steps" in out
     for mode in v1.MODES:
-        (line,) = (row for row in out.splitlines() if row.startswith(mode))
-        assert "TensorFlow" in line
-        assert "times as fast" in line
+        for inputs in v1.INPUTS:
+            (line,) = (row for row in out.splitlines() if row.startswith(f"{mode}, {inputs}"))
+            assert "TensorFlow" in line
+            assert "times as fast" in line
     assert tf.compat.v1.control_flow_v2_enabled()  # as before
 
 

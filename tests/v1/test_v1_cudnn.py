@@ -101,6 +101,45 @@ def test_first_values_are_cudnns():
 
 @kinds
 @directions
+@pytest.mark.parametrize("input_mode", ["skip_input", "auto_select"])
+def test_inputs_that_skip_the_matrix(kind, direction, input_mode):
+    """As with a matrix that is the identity for every gate."""
+    x = tf.constant(np.random.default_rng(5).normal(size=(TIME, BATCH, UNITS)))
+    skipping, linear = make(kind, direction, input_mode=input_mode), make(kind, direction)
+    skipping(x)
+    linear(x)
+    rng = np.random.default_rng(6)
+    pairs = []
+    for cell, other in zip(skipping._cells, linear._cells, strict=True):
+        ours_, theirs_ = {v.name: v for v in cell.weights}, {v.name: v for v in other.weights}
+        for name, variable in theirs_.items():
+            own = ours_.get(name)
+            if own is None:
+                assert name.endswith("input_projection/kernel:0")
+                variable.assign(np.eye(UNITS))
+                continue
+            value = rng.normal(size=own.shape) / 2
+            own.assign(value)
+            if own.shape != variable.shape:
+                gates = own.shape[1] // UNITS
+                value = np.concatenate([np.tile(np.eye(UNITS), [1, gates]), value])
+            variable.assign(value)
+            pairs.append((own, variable))
+    own, other = zip(*pairs, strict=True)
+    got, dgot = values_and_gradients(lambda: skipping(x), own)
+    want, dwant = values_and_gradients(lambda: linear(x), other)
+    assert_close(got, want)
+    assert_close(dgot, [w[-g.shape[0] :] for g, w in zip(dgot, dwant, strict=True)])
+
+
+def test_auto_select_multiplies_other_widths():
+    layer = make("gru", input_mode="auto_select")
+    layer(X)
+    assert layer._cells[0].weights[0].shape == [FEATURES + UNITS, 2 * UNITS]
+
+
+@kinds
+@directions
 def test_checkpoints_of_a_graph_fit_the_compatible_cells(kind, direction, tmp_path):
     path = str(tmp_path / "model.ckpt")
     with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("model"):
@@ -154,8 +193,14 @@ def test_weights_train_in_a_function():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="input_mode is 'skip_input'; expected 'linear_input'"):
-        make("lstm", input_mode="skip_input")
+    with pytest.raises(ValueError, match="input_mode is 'none'; expected 'linear_input', 'skip"):
+        make("lstm", input_mode="none")
+    with pytest.raises(ValueError, match="'skip_input', but inputs has 4 features; expected 6"):
+        make("lstm", input_mode="skip_input")(X)
+    with pytest.raises(ValueError, match=r"dtype is tf.bfloat16; expected float16, float32 or"):
+        ours.CudnnLSTM(1, 2, dtype=tf.bfloat16)
+    with pytest.raises(ValueError, match=r"inputs has shape \(5, 3\); expected three axes"):
+        make("lstm")(X[:, :, 0])
     with pytest.raises(ValueError, match="direction is 'both'; expected 'unidirectional' or"):
         make("lstm", "both")
     with pytest.raises(ValueError, match="dropout is 2; expected a number between 0 and 1"):

@@ -134,13 +134,138 @@ def test_a_probability_that_is_fed():
         assert (session.run(outputs, {keep: 1.0}) != 0).all()
 
 
+STATE_CELLS = {
+    "rnn": lambda library: library.BasicRNNCell(UNITS),
+    "gru": lambda library: library.GRUCell(UNITS),
+    "lstm": lambda library: library.BasicLSTMCell(UNITS),
+    "projected": lambda library: library.LSTMCell(UNITS, use_peepholes=True, num_proj=4),
+    "residual": lambda library: library.ResidualWrapper(library.GRUCell(FEATURES)),
+    "stack": lambda library: library.MultiRNNCell(
+        [library.GRUCell(UNITS), library.BasicLSTMCell(4)]
+    ),
+}
+LENGTHS = np.array([7, 0, 3])
+
+
+@pytest.mark.parametrize("cell", STATE_CELLS)
+@pytest.mark.parametrize("time_major", [False, True])
+@pytest.mark.parametrize("lengths", [LENGTHS, None], ids=["lengths", "whole"])
+def test_variational_state_dropout_is_tf1s_and_fused(cell, time_major, lengths):
+    """The noise is drawn once, by ops with the same seeds: all numbers agree."""
+
+    def make(library):
+        v1.set_random_seed(1)
+        return library.DropoutWrapper(
+            STATE_CELLS[cell](library),
+            state_keep_prob=0.6,
+            output_keep_prob=0.7,
+            variational_recurrent=True,
+            dtype=tf.float64,
+            seed=5,
+        )
+
+    def call(library, cell, x):
+        if library is ours:
+            assert tfrnn_ops.explain(cell).path == "fused"
+        return library.dynamic_rnn(cell, x, lengths, dtype=tf.float64, time_major=time_major)
+
+    shape = (7, 3, FEATURES) if time_major else (3, 7, FEATURES)
+    case = Program(make, call, (np.random.default_rng(0).normal(size=shape),))
+    assert_same(case.in_graph(ours), case.in_graph(theirs))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "projected"])
+@pytest.mark.parametrize("lengths", [LENGTHS, None], ids=["lengths", "whole"])
+def test_state_dropout_of_every_step(cell, lengths, monkeypatch):
+    """Every step drops of the state that it makes; TensorFlow's cell in a loop tells the rest."""
+    factors = []
+    draw = ours.DropoutWrapper._state_factors
+
+    def spy(*args):
+        factors.append(draw(*args))
+        return factors[0]
+
+    monkeypatch.setattr(ours.DropoutWrapper, "_state_factors", spy)
+    x = np.random.default_rng(0).normal(size=(3, 7, FEATURES))
+
+    def make(library):
+        return STATE_CELLS[cell](library)
+
+    def call(library, cell, x):
+        if library is ours:
+            wrapper = ours.DropoutWrapper(cell, state_keep_prob=0.75)
+            return ours.dynamic_rnn(wrapper, x, lengths, dtype=tf.float64)
+        before, last = factors[0]
+        state = cell.zero_state(3, tf.float64)
+        outputs = []
+        for t in range(7):
+            output, new = cell(
+                x[:, t], _times(state, [f if f is None else f[t] for f in tf.nest.flatten(before)])
+            )
+            active = tf.constant(t < (LENGTHS if lengths is not None else np.full(3, 7)))
+            active = active[:, tf.newaxis]
+            outputs.append(tf.where(active, output, tf.zeros_like(output)))
+            state = tf.nest.map_structure(lambda n, s, a=active: tf.where(a, n, s), new, state)
+        return tf.stack(outputs, 1), _times(state, last)
+
+    case = Program(make, call, (x,))
+    got, want = case.in_tf2(ours), case.in_tf2(theirs)
+    assert_close(got[1], want[1])
+    (dropped,) = [f for f in tf.nest.flatten(factors[0][0]) if f is not None]
+    assert (dropped[0].numpy() == 1).all()
+    assert set(np.unique(dropped[1:])) == {0.0, 1 / 0.75}
+    assert (dropped.numpy().std(axis=0) > 0).all()
+
+
+def _times(state, factors):
+    flat = tf.nest.flatten(state)
+    results = [
+        s if f is None else s * f for s, f in zip(flat, tf.nest.flatten(factors), strict=True)
+    ]
+    return tf.nest.pack_sequence_as(state, results)
+
+
+def test_nested_state_dropout():
+    inner = ours.DropoutWrapper(ours.GRUCell(UNITS), state_keep_prob=0.5)
+    cell = ours.DropoutWrapper(ours.MultiRNNCell([inner, ours.LSTMCell(4)]), state_keep_prob=0.5)
+    assert tfrnn_ops.explain(cell).path == "fused"
+    _, (state, _) = ours.dynamic_rnn(cell, tf.ones([50, TIME, FEATURES]), dtype=tf.float32)
+    assert 0.65 < (state.numpy() == 0).mean() < 0.85
+
+
+def test_a_state_keep_probability_that_is_fed():
+    with tf.Graph().as_default(), v1.Session() as session:
+        keep = v1.placeholder_with_default(0.5, [])
+        cell = ours.DropoutWrapper(ours.GRUCell(UNITS), state_keep_prob=keep)
+        assert tfrnn_ops.explain(cell).path == "fused"
+        x = v1.placeholder(tf.float32, [None, None, FEATURES])
+        outputs, state = ours.dynamic_rnn(cell, x, dtype=tf.float32)
+        session.run(v1.global_variables_initializer())
+        fed = {x: np.ones([BATCH, TIME, FEATURES])}
+        assert 0.3 < (session.run(state, fed) == 0).mean() < 0.7
+        got = session.run([outputs[:, -1], state], {**fed, keep: 1.0})
+        assert_close(got[0], got[1])
+        none = session.run([outputs, state], {x: np.ones([BATCH, 0, FEATURES])})
+        assert none[0].shape == (BATCH, 0, UNITS)
+        assert (none[1] == 0).all()
+
+
 @pytest.mark.filterwarnings("ignore::tfrnn_ops.ReferencePathWarning")
-def test_state_dropout_runs_step_by_step():
-    cell = ours.DropoutWrapper(ours.LSTMCell(UNITS), state_keep_prob=0.5)
-    assert tfrnn_ops.explain(cell).reasons == ("state_keep_prob: the fused op has no dropout",)
+@pytest.mark.parametrize(
+    ("cell", "visitor"),
+    [
+        (lambda: ours.LSTMCell(UNITS), lambda part: True),
+        (lambda: ours.LSTMCell(UNITS, state_is_tuple=False), None),
+    ],
+    ids=["visitor", "one tensor"],
+)
+def test_dropout_of_the_memory_cell_runs_step_by_step(cell, visitor):
+    cell = ours.DropoutWrapper(cell(), state_keep_prob=0.5, dropout_state_filter_visitor=visitor)
+    reason = "state_keep_prob: the fused op drops the state it puts out, no other (c of an LSTM)"
+    assert tfrnn_ops.explain(cell).reasons == (reason,)
     _, state = ours.dynamic_rnn(cell, tf.ones([BATCH, TIME, FEATURES]), dtype=tf.float32)
-    assert 0.2 < (state.h.numpy() == 0).mean() < 0.8
-    assert (state.c.numpy() != 0).all()
+    for values in tf.nest.flatten(state):
+        assert 0.2 < (values.numpy() == 0).mean() < 0.8
 
 
 def test_the_visitor_chooses():

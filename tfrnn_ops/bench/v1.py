@@ -27,11 +27,12 @@ LEGACY_CELLS = "tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl"
 TOLERANCE = 1e-4  # float32: the largest error over the largest value
 CELLS = {"gru": "GRUCell", "lstm": "BasicLSTMCell", "rnn": "BasicRNNCell"}
 MODES = ("forward", "training")
+INPUTS = ("one-hot", "dense")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured: a `MultiRNNCell` over one-hot characters, whole sequences.
+    """What is measured: a `MultiRNNCell` over characters, whole sequences.
 
     Attributes:
         cell: a key of `CELLS`.
@@ -39,6 +40,7 @@ class Setting:
         batch: the number of sequences.
         time: the number of steps.
         symbols: the number of characters.
+        inputs: "one-hot", straight from `tf.one_hot`, or "dense", the same numbers as any others.
         threads: of each of TensorFlow's two thread pools.
     """
 
@@ -47,6 +49,7 @@ class Setting:
     batch: int
     time: int
     symbols: int
+    inputs: str
     threads: int
 
 
@@ -57,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=64, help="(%(default)s)")
     parser.add_argument("--time", type=int, default=50, help="steps (%(default)s)")
     parser.add_argument("--symbols", type=int, default=83, help="characters (%(default)s)")
+    parser.add_argument(
+        "--inputs", choices=INPUTS, nargs="+", default=INPUTS, help="one after another"
+    )
     parser.add_argument("--threads", type=int, default=machine.cores(), help="(%(default)s)")
     parser.add_argument("--rounds", type=int, default=30, help="of both (%(default)s)")
     parser.add_argument("--seconds", type=float, default=30.0, help="for the rounds of a mode")
@@ -74,7 +80,16 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"--{name}: found {getattr(args, name)}, expected 1 or more")
     if min(args.units) < 1:
         raise UserError(f"--units: found {args.units}, expected numbers from 1")
-    setting = Setting(args.cell, args.units, args.batch, args.time, args.symbols, args.threads)
+    print(f"{CELLS[args.cell]} {args.units}, batch {args.batch}, {args.time} steps, float32")
+    for inputs in args.inputs:
+        sizes = (args.batch, args.time, args.symbols)
+        measure(Setting(args.cell, args.units, *sizes, inputs, args.threads), args)
+    print(f"load average now {machine.load_average():.2f}")
+    return 0
+
+
+def measure(setting: Setting, args: argparse.Namespace) -> None:
+    """Measures one setting in every mode and prints a line for each."""
     libraries = {"TensorFlow": (legacy_cells(), v1.nn), "tfrnn_ops": (ours, ours)}
     with ExitStack() as stack:
         calls = {
@@ -82,19 +97,17 @@ def run(args: argparse.Namespace) -> int:
             for name, library in libraries.items()
         }
         check({name: call["training"]() for name, call in calls.items()})
-        print(f"{CELLS[args.cell]} {args.units}, batch {args.batch}, {args.time} steps, float32")
         for mode in MODES:
             slots = {
                 name: lambda call=call[mode]: seconds_per_call(call, 0.0)
                 for name, call in calls.items()
             }
-            with tqdm(total=args.rounds, desc=mode, leave=False) as progress:
+            what = f"{mode}, {setting.inputs}"
+            with tqdm(total=args.rounds, desc=what, leave=False) as progress:
                 measured = run_rounds(
                     slots, args.rounds, args.seconds, min(5, args.rounds), progress.update
                 )
-            print(line(mode, measured))
-    print(f"load average now {machine.load_average():.2f}")
-    return 0
+            print(line(what, measured))
 
 
 def legacy_cells() -> types.ModuleType:
@@ -119,10 +132,11 @@ def program(setting: Setting, cells: Any, loops: Any) -> Iterator[dict[str, Call
         with tf.Graph().as_default():
             sequence = v1.placeholder(tf.int32, [None, None])
             lengths = tf.fill([tf.shape(sequence)[0]], setting.time)
+            inputs = tf.one_hot(sequence, setting.symbols)
             layers = [getattr(cells, CELLS[setting.cell])(n) for n in setting.units]
             outputs, _ = loops.dynamic_rnn(
                 cells.MultiRNNCell(layers),
-                tf.one_hot(sequence, setting.symbols),
+                inputs if setting.inputs == "one-hot" else tf.identity(inputs),
                 sequence_length=lengths,
                 dtype=tf.float32,
             )
@@ -159,7 +173,7 @@ def check(results: dict[str, list[np.ndarray]]) -> None:
                 raise Mismatch(f"array {number} of {name} differs from {first}'s by {error:.2g}")
 
 
-def line(mode: str, measured: dict[str, list[float]]) -> str:
+def line(what: str, measured: dict[str, list[float]]) -> str:
     """One row of the table."""
     (_, theirs), (_, mine) = measured.items()
     times = [
@@ -168,6 +182,6 @@ def line(mode: str, measured: dict[str, list[float]]) -> str:
     ]
     ratio = paired_ratio(theirs, mine)
     return (
-        f"{mode:<9} {', '.join(times)}; "
+        f"{what:<17} {', '.join(times)}; "
         f"{ratio.median:.2f} times as fast ({ratio.low:.2f} to {ratio.high:.2f})"
     )

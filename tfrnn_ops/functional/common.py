@@ -21,6 +21,7 @@ _LAYOUT = (
     "time_major",
     "go_backwards",
     "zero_output_for_mask",
+    "state_dropout_mask",
 )
 
 

@@ -24,6 +24,7 @@ def gru(
     activation: Any = "tanh",
     recurrent_activation: Any = "sigmoid",
     recurrent_dropout: float = 0.0,
+    state_dropout_mask: Any = None,
     zoneout: float = 0.0,
     training: bool = False,
     seed: Any = None,
@@ -48,7 +49,10 @@ def gru(
 
     Args:
         inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; float16,
-            bfloat16, float32 or float64, which all floating arguments share.
+            bfloat16, float32 or float64, which all floating arguments share. Or integers without
+            the last axis, `[batch, time]`: each stands for a row of zeros with a one in that place
+            (no one if out of range), as `tf.one_hot` makes it; the op then takes that row of
+            `kernel` instead of multiplying.
         initial_state: `[batch, units]`; None for zeros.
         kernel: `[features, 3 * units]`, for z, r and the candidate.
         recurrent_kernel: `[units, 3 * units]`.
@@ -68,6 +72,8 @@ def gru(
         recurrent_dropout: the rate at which elements of `h[t-1]` are dropped in the product with
             the recurrent kernel, anew at every step and the same for all gates; what is kept is
             scaled by `1 / (1 - rate)`. In force in training only.
+        state_dropout_mask: factors `[time, batch, units]` of the `h[t-1]` that each step, in the
+            order of processing, starts from, wherever it is used; without a gradient, or None.
         zoneout: how often a unit of `h` keeps its previous value: in training at random, otherwise
             the two are mixed in that proportion (Krueger et al., arXiv:1606.01305).
         training: whether dropout and zoneout draw.

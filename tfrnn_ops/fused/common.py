@@ -29,7 +29,9 @@ class Direction(NamedTuple):
     """The operands that a direction of a layer has of its own.
 
     Attributes:
-        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or int32
+            without the last axis: rows of `kernel` (zeros if there is none), which are gathered,
+            not multiplied with. There is no `input_dropout_mask` then.
         initial_state: one `[batch, units]` for each state; the first, as the outputs, is as wide as
             the `projection`, if there is one.
         kernel: `[features, gates * units]`.
@@ -39,6 +41,8 @@ class Direction(NamedTuple):
             each gate's weights, the same at every step; or None. It has no gradient.
         recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand; or
             `[1, batch, units]` if all gates have the same.
+        state_dropout_mask: `[time, batch, units]`, factors of the `h` that each step, in the order
+            of processing, starts from; or None. It has no gradient.
         peephole: `[3, units]`, or None.
         layer_norm: gains and offsets, `[2, columns]`, or None.
         projection: `[units, outputs]`, or None.
@@ -52,6 +56,7 @@ class Direction(NamedTuple):
     bias: Any
     input_dropout_mask: Any = None
     recurrent_dropout_mask: Any = None
+    state_dropout_mask: Any = None
     peephole: Any = None
     layer_norm: Any = None
     projection: Any = None
@@ -138,7 +143,7 @@ class FusedOp:
         return (*results, cell_states) if options.get("return_cell_states") else results
 
     def _operands(self, directions: Sequence[Direction], mask: Any) -> Operands:
-        absent = tf.zeros([0], directions[0].inputs.dtype)
+        absent = tf.zeros([0], directions[0].kernel.dtype)
         no_seed = tf.zeros([0], tf.int64)
         operands = Operands(*([] for _ in dataclasses.fields(Operands)))
         operands.mask = tf.zeros([0], tf.bool) if mask is None else mask
@@ -155,6 +160,7 @@ class FusedOp:
                 "bias": own.bias,
                 "input_dropout": own.input_dropout_mask,
                 "recurrent_dropout": own.recurrent_dropout_mask,
+                "state_dropout": own.state_dropout_mask,
                 "vectors": vectors,
                 "layer_norm": own.layer_norm,
                 "projection": own.projection,
@@ -203,7 +209,7 @@ class FusedOp:
         *found, dgates = self.function("Grad")(*given, reserve_space, **attributes)
         gradients = dict(zip(("initial_state", "vectors", "layer_norm"), found, strict=True))
         unused = unused_gradients(op)
-        if not unused.issuperset(operands.places("x")):
+        if not unused.issuperset(operands.places("x")) and operands.x[0].dtype.is_floating:
             gradients["x"] = self.function("GradInput")(*given, dgates, **attributes)
         if not unused.issuperset(place for name in _WEIGHTS for place in operands.places(name)):
             found = self.function("GradWeights")(*given, dgates, **attributes)
@@ -216,6 +222,7 @@ class FusedOp:
         """All gradients of a call that kept only some states: segments cannot be pruned."""
         names = ("initial_state", "vectors", "layer_norm", "x", *_WEIGHTS)
         skips = unused_gradients(op).issuperset(operands.places("x"))
+        skips = skips or operands.x[0].dtype.is_integer
         results = self.function("GradRecompute")(
             *given, reserve_space, skip_input=skips, **attributes
         )

@@ -23,6 +23,7 @@ class Operands:
     mask: Any
     input_dropout: list[Any]
     recurrent_dropout: list[Any]
+    state_dropout: list[Any]
     vectors: list[Any]
     layer_norm: list[Any]
     projection: list[Any]

@@ -42,7 +42,7 @@ def second_gradient(fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any
     present = [place for name in names for place in operands.places(name)]
     after = range(len(inputs) - len(doutputs), len(inputs))
     unused = unused_gradients(op)
-    places = [i for i in (*present, *after) if i not in unused]
+    places = [i for i in (*present, *after) if i not in unused and inputs[i].dtype.is_floating]
     sources = [inputs[i] for i in places]
     targets, weights = _results_of(suffix, op, operands, upstream)
     with tf.GradientTape() as outer:
@@ -129,6 +129,7 @@ def _replay_direction(
         "mask": operands.mask if operands.has("mask") else None,
         "input_dropout_mask": per_gate("input_dropout"),
         "recurrent_dropout_mask": per_gate("recurrent_dropout"),
+        "state_dropout_mask": optional("state_dropout"),
         "peephole": vectors,
         "layer_norm": optional("layer_norm"),
         "projection": optional("projection"),

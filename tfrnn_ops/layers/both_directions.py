@@ -29,9 +29,12 @@ def why_not_one_call(
         return "the fused op does not run both"
     if requests[0] != requests[1]:
         return "they differ in their options"
-    sizes = [(layer.cell.units, layer.cell.layer_options.projection_units) for layer in layers]
+    sizes = [
+        (layer.cell.units, layer.cell.layer_options.projection_units, layer.input_dim)
+        for layer in layers
+    ]
     if sizes[0] != sizes[1]:
-        return "they differ in their units"
+        return "they differ in their sizes"
     if (forward.cell.bias is None) != (backward.cell.bias is None):
         return "one has a bias"
     if forward.zero_output_for_mask != backward.zero_output_for_mask:

@@ -57,6 +57,8 @@ class LSTM(RecurrentLayer, keras.layers.LSTM, OwnCell):
             `return_state`, `go_backwards`, `stateful`, `unroll`, `use_cudnn`.
         time_major: whether time is the first axis of sequences, masks and outputs. Not for use
             inside `keras.layers.Bidirectional`, which reverses the second axis; use ours.
+        input_dim: the number of features, which is the width of the one-hot rows that integer
+            sequences stand for, as in `keras.layers.Embedding`. Without it sequences have features.
         zoneout: how often a unit of `h` keeps its previous value (Krueger et al.,
             arXiv:1606.01305): at random in training, otherwise mixed in that proportion.
         recurrent_dropout_per_step: whether `recurrent_dropout` draws a new mask at every step, the
@@ -80,7 +82,8 @@ class LSTM(RecurrentLayer, keras.layers.LSTM, OwnCell):
 
     Call arguments:
         sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or a
-            `tf.RaggedTensor` `[batch, (time), features]`.
+            `tf.RaggedTensor` `[batch, (time), features]`; or with `input_dim` integers without the
+            last axis, each for a one-hot row (of zeros if it is out of range).
         initial_state: `[h, c]`, two `[batch, units]` tensors.
         mask: boolean, the first two axes of `sequences`.
         training: whether dropout is in force.

@@ -12,7 +12,7 @@ from tfrnn_ops._execute import Results
 from tfrnn_ops.layers.base import Recurrent, as_tensor
 from tfrnn_ops.layers.cell import RecurrentCell, arguments_of, check_has
 from tfrnn_ops.layers.ragged import AcceptsRagged
-from tfrnn_ops.options import LayerOptions, check_activations, check_bool
+from tfrnn_ops.options import LayerOptions, check_activations, check_bool, check_positive_int
 from tfrnn_ops.path import Request, decide
 
 
@@ -38,6 +38,7 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         *args: the Keras class's other arguments.
         time_major: whether time is the first axis of sequences, masks and outputs.
         return_cell_states: whether the call returns the cell state of every step too.
+        input_dim: the number of features; with it sequences may be integers without that axis.
         **kwargs: the Keras class's other arguments, and those of `LayerOptions`.
 
     Raises:
@@ -51,8 +52,11 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         *args: Any,
         time_major: bool = False,
         return_cell_states: bool = False,
+        input_dim: int | None = None,
         **kwargs: Any,
     ):
+        if input_dim is not None:
+            check_positive_int("input_dim", input_dim, "a number of features above 0, or None")
         check_bool("time_major", time_major)
         check_bool("return_cell_states", return_cell_states)
         check_has(self.kind, {"return_cell_states": return_cell_states})
@@ -60,6 +64,9 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         super().__init__(units, *args, **kwargs)
         self.time_major = time_major
         self.return_cell_states = return_cell_states
+        self.input_dim = input_dim
+        if input_dim is not None:
+            self.input_spec = None  # Keras's says three axes; `dense_shape` checks them
         if decide(self.path_request(), anywhere=True).path == "fused":
             self.supports_jit = False  # XLA cannot compile the fused op
 
@@ -86,11 +93,13 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Makes the weights and, if stateful, the states."""
-        super().build(self._swap_if_time_major(sequences_shape))
+        super().build(self._swap_if_time_major(self.dense_shape(sequences_shape)))
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """The shape of what `call` returns."""
-        shapes = super().compute_output_shape(self._swap_if_time_major(sequences_shape))
+        shapes = super().compute_output_shape(
+            self._swap_if_time_major(self.dense_shape(sequences_shape))
+        )
         output, *states = shapes if self.return_state else [shapes]
         if self.return_sequences:
             output = self._swap_if_time_major(output)
@@ -105,6 +114,36 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         if not self.return_cell_states:
             return masks
         return [*(masks if self.return_state else [masks]), tf.nest.flatten(mask)[0]]
+
+    def dense_shape(self, sequences_shape: Any) -> tuple[Any, ...]:
+        """The shape of sequences, with the axis of features that integers lack.
+
+        Raises:
+            ValueError: it does not fit `input_dim`.
+        """
+        shape = tuple(sequences_shape)
+        if self.input_dim is None:
+            return shape
+        if len(shape) == 2:
+            return (*shape, self.input_dim)
+        if len(shape) != 3 or shape[2] not in (None, self.input_dim):
+            raise ValueError(
+                f"sequences has shape {shape}; expected three axes, the last of {self.input_dim} "
+                f"features, or integers without that axis: layer {self.name!r} has "
+                f"input_dim={self.input_dim}"
+            )
+        return shape
+
+    def _as_sequences(self, sequences: Any) -> Any:
+        """Floating sequences, or integers that the op gathers rows of the kernel for."""
+        if self.input_dim is not None:
+            indices = tf.convert_to_tensor(sequences)
+            if indices.dtype.is_integer and indices.shape.rank == 2:
+                if not self.cell.dropout:
+                    return indices
+                # Dropout multiplies the features.
+                return tf.one_hot(indices, self.input_dim, dtype=self.cell.compute_dtype)
+        return as_tensor(sequences, self.cell.compute_dtype)
 
     def _swap_if_time_major(self, shape: Any) -> tuple[Any, ...]:
         shape = tuple(shape)
@@ -121,7 +160,8 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         """Runs the layer.
 
         Args:
-            sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+            sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; with
+                `input_dim` also integers without the last axis, each for a one-hot row.
             initial_state: the states, each `[batch, units]`; None for those that a stateful layer
                 has kept, or zeros.
             mask: boolean, the first two axes of `sequences`; steps where it is False are skipped.
@@ -166,7 +206,7 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         if mask is None and sequence_length is not None:
             # With a second tensor argument Keras does not look for the mask of `sequences`.
             mask = getattr(sequences, "_keras_mask", None)
-        sequences = as_tensor(sequences, self.cell.compute_dtype)
+        sequences = self._as_sequences(sequences)
         self._check_sizes(sequences.shape)
         mask = as_mask(_one_mask(mask, sequences), sequence_length, sequences, self.time_major)
         return sequences, mask
@@ -176,7 +216,7 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         if initial_state is None and self.stateful:
             initial_state = self.states
         if initial_state is None:
-            batch, *_ = self._swap_if_time_major(sequences.shape)
+            batch, _ = self._swap_if_time_major(sequences.shape[:2])
             if batch is None:
                 batch = tf.shape(sequences)[1 if self.time_major else 0]
             initial_state = self.get_initial_state(batch)
@@ -233,7 +273,7 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         return tf.reduce_sum(sequences[step] if self.time_major else sequences[:, step], axis)
 
     def _check_sizes(self, shape: Any) -> None:
-        batch, time, _ = self._swap_if_time_major(shape)
+        batch, time = self._swap_if_time_major(shape[:2])
         if self.unroll and time is None:
             raise ValueError(
                 f"unroll needs a static number of steps; layer {self.name!r} found sequences of "
@@ -248,7 +288,7 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
     def get_config(self) -> dict[str, Any]:
         """Keras's configuration, and the arguments of this package that the layer has."""
         own = {name: getattr(self.cell.layer_options, name) for name in arguments_of(self.kind)}
-        own["time_major"] = self.time_major
+        own |= {"time_major": self.time_major, "input_dim": self.input_dim}
         if "return_cell_states" in self.kind.options:
             own["return_cell_states"] = self.return_cell_states
         return {**super().get_config(), **own}

@@ -28,6 +28,7 @@ def gru(
     recurrent_activation: Any = "sigmoid",
     input_dropout_mask: Any = None,
     recurrent_dropout_mask: Any = None,
+    state_dropout_mask: Any = None,
     recurrent_dropout: float = 0.0,
     zoneout: float = 0.0,
     training: bool = False,
@@ -56,7 +57,8 @@ def gru(
 
     Args:
         inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`. Any
-            floating dtype, which all tensors but masks and seed share.
+            floating dtype, which all tensors but masks and seed share; or integers without the last
+            axis, each for a one-hot row (zeros if it is out of range).
         initial_state: `[batch, units]`, or a sequence of one such tensor.
         kernel: `[features, 3 * units]`.
         recurrent_kernel: `[units, 3 * units]`.
@@ -76,6 +78,8 @@ def gru(
         recurrent_dropout_mask: a factor of `h[t-1]`: `[batch, units]`, wherever it stands, as in
             Keras 3.5; or a list of three, for the products of z, r and the candidate only, as
             in later Keras.
+        state_dropout_mask: factors of `h[t-1]`, `[time, batch, units]` in the order of processing:
+            each step starts from the product, wherever it uses `h[t-1]`; or None.
         recurrent_dropout: the share of `h[t-1]` to drop anew at every step, in its product with the
             recurrent kernel only; the rest is scaled up to keep the mean. Needs `training`. It
             may act together with a mask.
@@ -169,5 +173,6 @@ def gru(
         zero_output_for_mask=zero_output_for_mask,
         unroll=unroll,
         recompute=recompute,
+        state_dropout_mask=state_dropout_mask,
     )
     return outputs, final_state

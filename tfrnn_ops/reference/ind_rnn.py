@@ -24,6 +24,7 @@ def ind_rnn(
     activation: Any = "relu",
     input_dropout_mask: Any = None,
     recurrent_dropout_mask: Any = None,
+    state_dropout_mask: Any = None,
     recurrent_dropout: float = 0.0,
     zoneout: float = 0.0,
     training: bool = False,
@@ -43,7 +44,8 @@ def ind_rnn(
 
     Args:
         inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`. Any
-            floating dtype, which all tensors but masks and seed share.
+            floating dtype, which all tensors but masks and seed share; or integers without the last
+            axis, each for a one-hot row (zeros if it is out of range).
         initial_state: `[batch, units]`, or a sequence of one such tensor.
         kernel: `[features, units]`.
         recurrent_kernel: `[units]`.
@@ -58,6 +60,8 @@ def ind_rnn(
         input_dropout_mask: a factor of the inputs at every step, `[batch, features]`, or a list
             of one.
         recurrent_dropout_mask: the same for `h`, `[batch, units]`.
+        state_dropout_mask: factors of `h[t-1]`, `[time, batch, units]` in the order of processing:
+            each step starts from the product, wherever it uses `h[t-1]`; or None.
         recurrent_dropout: the share of `h[t-1]` to drop anew at every step, in its product with the
             recurrent kernel only; the rest is scaled up to keep the mean. Needs `training`. It
             may act together with a mask.
@@ -118,5 +122,6 @@ def ind_rnn(
         zero_output_for_mask=zero_output_for_mask,
         unroll=unroll,
         recompute=recompute,
+        state_dropout_mask=state_dropout_mask,
     )
     return outputs, final_state

@@ -30,6 +30,7 @@ def run(
     zero_output_for_mask: bool,
     unroll: bool,
     recompute: int | None,
+    state_dropout_mask: Any = None,
     emit: int = 1,
 ) -> tuple[State, State]:
     """Runs a layer over time, as Keras does on a CPU.
@@ -41,7 +42,8 @@ def run(
         cell: maps the weights to a step, which maps `(t, x, states)` to the new states, of which
             the first is also the output. Here `t` counts the steps in the order of processing
             and `x` is `[batch, gates * units]`, the inputs' share of one step.
-        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`.
+        inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or
+            integers without the last axis, each for a one-hot row.
         initial_state: a sequence of `[batch, width]` tensors; one alone may come without it.
         weights: all floating tensors that the cell needs besides inputs and states, by name; what
             is None is left out. For the inputs' share: `kernel [features, gates * units]`,
@@ -55,6 +57,8 @@ def run(
         zero_output_for_mask: whether masked steps put out zeros.
         unroll: whether to loop in Python; the number of steps must then be static.
         recompute: for the gradient, keep the states of one step in so many only; None for all.
+        state_dropout_mask: factors of the first state as each step starts from it, `[time, batch,
+            width]` in the order of processing; or None.
         emit: how many of the states to put out at every step.
 
     Returns:
@@ -69,6 +73,11 @@ def run(
     """
     if recompute is not None and recompute < 1:
         raise ValueError(f"recompute: found {recompute}; expected a number of steps, or None")
+    if state_dropout_mask is not None:
+        state_dropout_mask = tf.stop_gradient(state_dropout_mask)
+    if inputs.dtype.is_integer:
+        kernel = tf.convert_to_tensor(weights["kernel"])
+        inputs = tf.one_hot(inputs, size(kernel, 0), dtype=kernel.dtype)
     if not time_major:
         inputs, mask = _swap_time_and_batch(inputs), _swap_time_and_batch(mask)
     if go_backwards:
@@ -84,8 +93,11 @@ def run(
     states = tuple(with_shape(s, [inputs.shape[1], None]) for s in initial_state)
     nothing = tuple(tf.zeros_like(s) for s in states[:emit])
 
-    def segment(weights: Weights, x: Any, carry: Any, active: Any, first: Any) -> tuple[Any, Any]:
-        """Processes the steps from `first`; `carry` is the last output and the states."""
+    def segment(weights: Weights, x: Any, carry: Any, steps: Any, first: Any) -> tuple[Any, Any]:
+        """Processes the steps from `first`.
+
+        `carry` is the last output and the states, `steps` the mask and the state's factors.
+        """
         step = cell(weights)
         share = product(x, weights["kernel"], gates, weights.get("input_dropout"))
         share = normalise(share, weights.get("input_norm"), layer_norm_epsilon)
@@ -93,9 +105,10 @@ def run(
             share += weights["bias"]
 
         def masked_step(t: Any, slices: Any, carry: Any) -> tuple[Any, Any]:
-            x, active = slices
+            x, active, factors = slices
             output, states = carry
-            new = step(first + t, x, states)
+            seen = states if factors is None else (states[0] * factors, *states[1:])
+            new = step(first + t, x, seen)
             if active is None:
                 return new[:emit], (new[0], new)
             active = active[:, tf.newaxis]
@@ -104,12 +117,12 @@ def run(
             emitted = tuple(tf.where(active, n, i) for n, i in zip(new[:emit], idle, strict=True))
             return emitted, (emitted[0], states)
 
-        return _scan(masked_step, (share, active), carry, nothing, unroll)
+        return _scan(masked_step, (share, *steps), carry, nothing, unroll)
 
-    def all_steps(weights: Weights, x: Any, carry: Any, active: Any) -> tuple[Any, Any]:
+    def all_steps(weights: Weights, x: Any, carry: Any, steps: Any) -> tuple[Any, Any]:
         if recompute is None:
-            return segment(weights, x, carry, active, 0)
-        return _run_segments(segment, recompute, weights, x, carry, active, nothing, unroll)
+            return segment(weights, x, carry, steps, 0)
+        return _run_segments(segment, recompute, weights, x, carry, steps, nothing, unroll)
 
     tensors = tf.nest.flatten((inputs, states, weights))
     if not (unroll or tf.executing_eagerly()) and _tensorflow.has_tangents(tensors):
@@ -118,7 +131,9 @@ def run(
         unroll = inputs.shape[0] is not None
         if not unroll:
             all_steps = tf.function(all_steps, autograph=False)
-    outputs, (_, states) = all_steps(weights, inputs, (nothing[0], states), mask)
+    outputs, (_, states) = all_steps(
+        weights, inputs, (nothing[0], states), (mask, state_dropout_mask)
+    )
     return outputs if time_major else tuple(map(_swap_time_and_batch, outputs)), states
 
 
@@ -128,7 +143,7 @@ def _run_segments(
     weights: Weights,
     inputs: Any,
     carry: Any,
-    mask: Any,
+    steps: tuple[Any, ...],
     nothing: State,
     unroll: bool,
 ) -> tuple[State, Any]:
@@ -138,19 +153,17 @@ def _run_segments(
     if inputs.shape[0] is None or count:
 
         def run_one(number: Any, slices: Any, carry: Any) -> tuple[State, Any]:
-            x, active = slices
-            return recomputed(segment, weights, (x, carry), (active, number * length))
+            x, *steps = slices
+            return recomputed(segment, weights, (x, carry), (steps, number * length))
 
-        folded = (
-            _fold(inputs, count, length),
-            None if mask is None else _fold(mask, count, length),
-        )
+        folded = tuple(None if s is None else _fold(s, count, length) for s in (inputs, *steps))
         blank = tuple(tf.repeat(n[tf.newaxis], length, axis=0) for n in nothing)
         blocks, carry = _scan(run_one, folded, carry, blank, unroll)
         outputs.append(tuple(map(_unfold, blocks)))
-    left, left_active = inputs[count * length :], None if mask is None else mask[count * length :]
+    left = inputs[count * length :]
+    left_steps = [None if s is None else s[count * length :] for s in steps]
     if left.shape[0] != 0 or not outputs:
-        last, carry = recomputed(segment, weights, (left, carry), (left_active, count * length))
+        last, carry = recomputed(segment, weights, (left, carry), (left_steps, count * length))
         outputs.append(last)
     return tuple(tf.concat(parts, 0) for parts in zip(*outputs, strict=True)), carry
 

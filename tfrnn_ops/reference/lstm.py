@@ -28,6 +28,7 @@ def lstm(
     recurrent_activation: Any = "sigmoid",
     input_dropout_mask: Any = None,
     recurrent_dropout_mask: Any = None,
+    state_dropout_mask: Any = None,
     recurrent_dropout: float = 0.0,
     zoneout: float = 0.0,
     cell_zoneout: float = 0.0,
@@ -69,7 +70,8 @@ def lstm(
 
     Args:
         inputs: `[batch, time, features]`, or `[time, batch, features]` if `time_major`. Any
-            floating dtype, which all tensors but masks and seed share.
+            floating dtype, which all tensors but masks and seed share; or integers without the last
+            axis, each for a one-hot row (zeros if it is out of range).
         initial_state: `(h, c)`, `[batch, outputs]` and `[batch, units]`. There are as many outputs
             as units, unless there is a `projection`.
         kernel: `[features, 4 * units]`.
@@ -86,6 +88,8 @@ def lstm(
         input_dropout_mask: a factor of the inputs at every step, `[batch, features]`, or a list
             of four, for the gates i, f, g and o.
         recurrent_dropout_mask: the same for `h`, `[batch, outputs]`.
+        state_dropout_mask: factors of `h[t-1]`, `[time, batch, units]` in the order of processing:
+            each step starts from the product, wherever it uses `h[t-1]`; or None.
         recurrent_dropout: the share of `h[t-1]` to drop anew at every step, in its product with the
             recurrent kernel only; the rest is scaled up to keep the mean. Needs `training`. It
             may act together with a mask.
@@ -170,6 +174,7 @@ def lstm(
         zero_output_for_mask=zero_output_for_mask,
         unroll=unroll,
         recompute=recompute,
+        state_dropout_mask=state_dropout_mask,
         emit=2 if return_cell_states else 1,
     )
     outputs, *cell_states = sequences

@@ -228,6 +228,14 @@ class RNNCell(tf.Module):
         """Why `_run_sequence` cannot compute what the cell does; empty if it can."""
         return [f"{type(self).__name__} is a cell of one's own"]
 
+    def _sees(self, inputs: Any) -> Any:
+        """What the first fused op that runs over `inputs` gets of them; None if it is another."""
+        return inputs
+
+    def _droppable(self) -> Any:
+        """Which tensors of the state `_run_sequence` can multiply by `Steps.factors`."""
+        return tf.nest.map_structure(lambda _: False, self.state_size)
+
     def _run_sequence(self, steps: Any, inputs: Any, state: Any) -> tuple[Any, Any]:
         """Runs the cell over a whole sequence, inside its variable scope."""
         raise NotImplementedError

@@ -204,6 +204,17 @@ class CudnnCompatibleLSTMCell(LSTMBlockCell):
         self._initializer = kernel_initializer
         self._bias_initializer = bias_initializer
 
+    # Whether inputs go to every gate as they are, in `input_mode="skip_input"` of `CudnnLSTM`.
+    _skips_input = False
+
+    def build(self, inputs_shape: Any) -> None:
+        super().build([None, 0] if self._skips_input else inputs_shape)
+
+    def _matrix(self) -> Any:
+        if not self._skips_input:
+            return self._kernel
+        return tf.concat([_same_for_gates(self._kernel), self._kernel], 0)
+
 
 class CudnnCompatibleGRUCell(GRUCell):
     """A GRU that computes what cuDNN's does: it resets the state after the product.
@@ -235,8 +246,12 @@ class CudnnCompatibleGRUCell(GRUCell):
             bias_initializer=bias_initializer,
         )
 
+    # See `CudnnCompatibleLSTMCell`.
+    _skips_input = False
+
     def build(self, inputs_shape: Any) -> None:
         features, units = known_features(self, inputs_shape), self._num_units
+        features = 0 if self._skips_input else features
         biases = self._bias_initializer
         ones, zeros = (
             (v1.ones_initializer(), v1.zeros_initializer()) if biases is None else (biases, biases)
@@ -244,33 +259,51 @@ class CudnnCompatibleGRUCell(GRUCell):
         kernels = self._kernel_initializer
 
         def projection(scope: str, shape: list[int], bias_initializer: Any) -> tuple[Any, Any]:
-            kernel = self.add_weight(f"{scope}/kernel", shape, initializer=kernels)
+            kernel = (
+                self.add_weight(f"{scope}/kernel", shape, initializer=kernels) if shape[0] else None
+            )
             return kernel, self.add_weight(f"{scope}/bias", shape[1:], initializer=bias_initializer)
 
-        self._gates = projection("gates", [features + units, 2 * units], ones)
-        self._candidate = (
-            *projection("candidate/input_projection", [features, units], zeros),
-            *projection("candidate/hidden_projection", [units, units], zeros),
+        self._gate_weights = projection("gates", [features + units, 2 * units], ones)
+        self._input_projection = projection("candidate/input_projection", [features, units], zeros)
+        self._hidden_projection = projection("candidate/hidden_projection", [units, units], zeros)
+
+    def _kernels(self) -> tuple[Any, Any]:
+        """What inputs and state are multiplied by for the gates, and inputs for the candidate."""
+        gates, candidate = self._gate_weights[0], self._input_projection[0]
+        if not self._skips_input:
+            return gates, candidate
+        return tf.concat([_same_for_gates(gates), gates], 0), tf.eye(
+            self._num_units, dtype=gates.dtype
         )
 
     def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
-        kernel, bias = self._gates
-        gates = tf.matmul(tf.concat([inputs, state], 1), kernel) + bias
+        gate_kernel, kernel = self._kernels()
+        gates = tf.matmul(tf.concat([inputs, state], 1), gate_kernel) + self._gate_weights[1]
         r, u = tf.split(tf.sigmoid(gates), 2, axis=1)
-        kernel, bias, recurrent_kernel, recurrent_bias = self._candidate
+        bias = self._input_projection[1]
+        recurrent_kernel, recurrent_bias = self._hidden_projection
         hidden = tf.matmul(state, recurrent_kernel) + recurrent_bias
         candidate = tf.tanh(tf.matmul(inputs, kernel) + bias + r * hidden)
         h = u * state + (1 - u) * candidate
         return h, h
 
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
-        candidate_kernel, candidate_bias, recurrent_kernel, recurrent_bias = self._candidate
+        gate_kernel, candidate_kernel = self._kernels()
+        recurrent_kernel, recurrent_bias = self._hidden_projection
         kernel, recurrent, bias = _sequence.gru_weights(
-            *self._gates,
+            gate_kernel,
+            self._gate_weights[1],
             tf.concat([candidate_kernel, recurrent_kernel], 0),
-            candidate_bias,
+            self._input_projection[1],
             dimensions(inputs)[-1],
         )
         recurrent_bias = tf.pad(recurrent_bias, [[2 * self._num_units, 0]])
         biases = tf.stack([bias, recurrent_bias])
         return steps.gru(inputs, state, kernel, recurrent, biases, reset_after=True)
+
+
+def _same_for_gates(kernel: Any) -> Any:
+    """A kernel of inputs that all gates get as they are, next to one of the state."""
+    units, columns = dimensions(kernel)
+    return tf.tile(tf.eye(units, dtype=kernel.dtype), [1, columns // units])

@@ -76,6 +76,9 @@ class BasicRNNCell(RNNCell):
     def _not_fused(self) -> list[str]:
         return _sequence.activation_reasons(self._activation)
 
+    def _droppable(self) -> bool:
+        return True
+
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
         kernel = tf.convert_to_tensor(self._kernel)
         kernels = _sequence.split_rows(kernel, dimensions(inputs)[-1], self._num_units)
@@ -162,6 +165,9 @@ class GRUCell(RNNCell):
 
     def _not_fused(self) -> list[str]:
         return _sequence.activation_reasons(self._activation)
+
+    def _droppable(self) -> bool:
+        return True
 
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
         weights = _sequence.gru_weights(

@@ -27,7 +27,9 @@ class _CudnnRNN(tf.Module):
     Args:
         num_layers: how many layers.
         num_units: the size of the state, and of the output in each direction.
-        input_mode: must be "linear_input".
+        input_mode: what becomes of the inputs of the first layer: "linear_input" multiplies them by
+            a matrix; "skip_input" adds them to every gate as they are, and needs `num_units`
+            features; "auto_select" is "skip_input" where that is possible.
         direction: "unidirectional" or "bidirectional".
         dropout: the rate of dropout between the layers, in training.
         seed: makes its random numbers repeatable, together with the graph's seed.
@@ -58,8 +60,13 @@ class _CudnnRNN(tf.Module):
         name: str | None = None,
     ):
         super().__init__(name=name)
-        if input_mode != "linear_input":
-            raise ValueError(f"input_mode is {input_mode!r}; expected 'linear_input'")
+        if input_mode not in ("linear_input", "skip_input", "auto_select"):
+            raise ValueError(
+                f"input_mode is {input_mode!r}; expected 'linear_input', 'skip_input' or "
+                "'auto_select'"
+            )
+        if tf.as_dtype(dtype) not in (tf.float16, tf.float32, tf.float64):
+            raise ValueError(f"dtype is {dtype!r}; expected float16, float32 or float64")
         if direction not in ("unidirectional", "bidirectional"):
             raise ValueError(
                 f"direction is {direction!r}; expected 'unidirectional' or 'bidirectional'"
@@ -120,10 +127,13 @@ class _CudnnRNN(tf.Module):
 
         Raises:
             TypeError: `initial_state` is no tuple.
+            ValueError: `inputs` has not three axes, its last one is unknown, or "skip_input" finds
+                another number of features than `num_units`.
         """
         if initial_state is not None and not isinstance(initial_state, tuple):
             raise TypeError(f"initial_state is {initial_state!r}; expected a tuple")
         inputs = tf.convert_to_tensor(inputs, self.dtype)
+        self._choose_input_mode(inputs)
         states = self._split(initial_state, inputs, time_major)
         dropout = self._dropout if training else 0.0
         options = {"sequence_length": sequence_lengths, "time_major": time_major}
@@ -131,6 +141,22 @@ class _CudnnRNN(tf.Module):
         outputs, new_states = run(inputs, states, dropout, options)
         parts = zip(*new_states, strict=True)
         return outputs, tuple(tf.stack(part, 0 if time_major else 1) for part in parts)
+
+    def _choose_input_mode(self, inputs: Any) -> None:
+        """Tells the first layer, which has no variables yet, what to do with its inputs."""
+        features = dimensions(inputs)[2] if inputs.shape.rank == 3 else None
+        if features is None:
+            raise ValueError(
+                f"inputs has shape {inputs.shape}; expected three axes, of which the last is known"
+            )
+        if self.input_mode == "skip_input" and features != self.num_units:
+            raise ValueError(
+                f"input_mode is 'skip_input', but inputs has {features} features; expected "
+                f"{self.num_units}, as num_units"
+            )
+        for cell in self._cells[: self.num_dirs]:
+            if not cell.built and features == self.num_units:
+                cell._skips_input = self.input_mode != "linear_input"
 
     def _run_forward(
         self, inputs: Any, states: list[Any], dropout: float, options: dict[str, Any]

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import batch_shape
 from tfrnn_ops.v1._lstm import LSTMStateTuple
 from tfrnn_ops.v1._wrappers import CellWrapper
@@ -96,9 +97,71 @@ class DropoutWrapper(CellWrapper):
         }
 
     def _not_fused(self) -> list[str]:
-        if self._drops("state"):
-            return ["state_keep_prob: the fused op has no dropout", *super()._not_fused()]
-        return super()._not_fused()
+        reasons = super()._not_fused()
+        if reasons or not self._drops("state"):
+            return reasons
+        chosen, droppable = self._chosen(), tf.nest.flatten(self.cell._droppable())
+        if all(able or not drops for able, drops in zip(droppable, chosen, strict=True)):
+            return []
+        return [
+            "state_keep_prob: the fused op drops the state it puts out, no other (c of an LSTM)"
+        ]
+
+    def _chosen(self) -> list[bool]:
+        """Which tensors of the state are dropped."""
+        with tf.Graph().as_default():  # the visitor may look at tensors
+            state = self.cell.zero_state(1, self.dtype or tf.float32)
+            chosen = _choose(self._visitor, state, itertools.count())
+            return [index is not None for index in chosen]
+
+    def _sees(self, inputs: Any) -> Any:
+        return None if self._drops("input") else super()._sees(inputs)
+
+    def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
+        if not self._drops("state"):
+            return super()._run_sequence(steps, inputs, state)
+        factors, last = self._state_factors(steps, inputs, state)
+        if self._drops("input"):
+            inputs = self._drop("input", inputs)
+        outputs, new_state = _sequence.run(self.cell, steps.dropping(factors), inputs, state)
+        new_state = tf.nest.pack_sequence_as(
+            new_state,
+            [
+                s if f is None else s * f
+                for s, f in zip(tf.nest.flatten(new_state), tf.nest.flatten(last), strict=True)
+            ],
+        )
+        if self._drops("output"):
+            outputs = self._drop("output", outputs)
+        return outputs, new_state
+
+    def _state_factors(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
+        """What the state is multiplied by before every step, and after the last that counts.
+
+        A step drops of the state that it makes: the first begins with the state as it was given,
+        and a sequence without steps keeps that.
+        """
+        time = _sequence.first_axes(inputs)[0 if steps.time_major else 1]
+        factors: list[Any] = []
+        last: list[Any] = []
+        flat = tf.nest.flatten(state)
+        chosen = list(_choose(self._visitor, state, itertools.count()))
+        for position, (value, index) in enumerate(zip(flat, chosen, strict=True)):
+            if index is None:
+                factors.append(None)
+                last.append(None)
+                continue
+            untouched = tf.ones_like(value)[tf.newaxis]
+            ones = tf.ones(tf.concat([[time], tf.shape(value)], 0), value.dtype)
+            drawn = self._drop_one("state", ones, position, index)
+            drawn = tf.stop_gradient(tf.concat([untouched, drawn], 0))
+            after = drawn[-1]
+            if steps.mask is not None:
+                any_step = tf.reduce_any(steps.mask, 0 if steps.time_major else 1)
+                after = tf.where(any_step[:, tf.newaxis], after, tf.ones([], value.dtype))
+            factors.append(drawn[:-1])
+            last.append(after)
+        return tf.nest.pack_sequence_as(state, factors), tf.nest.pack_sequence_as(state, last)
 
     def _wrap(self, run: Callable[..., tuple[Any, Any]], inputs: Any, state: Any) -> Any:
         if self._drops("input"):
@@ -115,21 +178,20 @@ class DropoutWrapper(CellWrapper):
         return not isinstance(keep, float) or keep < 1
 
     def _drop(self, kind: str, values: Any, visitor: Callable[[Any], Any] = lambda _: True) -> Any:
-        keep = self._keep[kind]
         chosen = list(_choose(visitor, values, itertools.count()))
         results = list(tf.nest.flatten(values))
         for position, index in enumerate(chosen):
             if index is None:
                 continue
-            value = results[position]
-            if self._noise is None:
-                seed = self._op_seed(kind, index)
-                results[position] = tf.nn.dropout(value, rate=1.0 - keep, seed=seed)
-            else:
-                # 1 with probability `keep`: the noise is uniform between 0 and 1.
-                kept = tf.floor(keep + self._noise[kind][position])
-                results[position] = value / keep * kept
+            results[position] = self._drop_one(kind, results[position], position, index)
         return tf.nest.pack_sequence_as(values, results)
+
+    def _drop_one(self, kind: str, value: Any, position: int, index: int) -> Any:
+        keep = self._keep[kind]
+        if self._noise is None:
+            return tf.nn.dropout(value, rate=1.0 - keep, seed=self._op_seed(kind, index))
+        # 1 with probability `keep`: the noise is uniform between 0 and 1.
+        return value / keep * tf.floor(keep + self._noise[kind][position])
 
     def _op_seed(self, kind: str, index: int) -> int | None:
         """A seed for each tensor, made as TF1 made it."""

@@ -11,6 +11,7 @@ from tfrnn_ops.options import Options
 from tfrnn_ops.path import Request, decide
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._base import RNNCell
+from tfrnn_ops.v1._one_hot import indices_of
 
 
 def explain(cell: RNNCell, inputs: Any, training: bool) -> explanation.Explanation:
@@ -36,6 +37,12 @@ def explain(cell: RNNCell, inputs: Any, training: bool) -> explanation.Explanati
         kernel = ", ".join(ops)
     fused = not reasons and decision.path == "fused"
     on_gpu = all(map(_gpu.has_op, ops)) if fused else _gpu.is_there()
+    options = {}
+    if fused and inputs is not None:
+        gathers = indices_of(cell._sees(inputs)) is not None
+        options["inputs"] = (
+            "one-hot: rows of the kernel are picked" if gathers else "multiplied by the kernel"
+        )
     return explanation.Explanation(
         layer=f"{type(cell).__name__} {cell.name!r}",
         path="fused" if fused else "reference",
@@ -43,7 +50,7 @@ def explain(cell: RNNCell, inputs: Any, training: bool) -> explanation.Explanati
         device="GPU" if on_gpu else "CPU",
         sizes=dict(zip(("batch", "time", "features"), sizes, strict=True)),
         reasons=tuple(reasons) or decision.reasons,
-        options={},
+        options=options,
         notes=("this is for dynamic_rnn; calling the cell itself runs one step of TensorFlow ops",),
     )
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfrnn_ops.path import ReferencePathWarning
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import dimensions
+from tfrnn_ops.v1._one_hot import indices_of, replaced
 from tfrnn_ops.v1._wrappers import check_cell
 
 v1 = tf.compat.v1
@@ -33,6 +34,10 @@ def dynamic_rnn(
     they can express; `tfrnn_ops.explain(cell)` tells. Otherwise it runs step by step in
     `tf.compat.v1.nn.dynamic_rnn`, with a `tfrnn_ops.ReferencePathWarning`.
 
+    In a graph, inputs straight from `tf.one_hot` with its default values are not multiplied with
+    the kernel: the fused op takes the rows that their integers name. The one-hot tensor is then
+    never made: it has no gradient and cannot be fed. `tf.identity` of it makes it ordinary inputs.
+
     Args:
         cell: the cell, or anything with `state_size`, `output_size` and `zero_state` that can be
             called as one.
@@ -51,7 +56,7 @@ def dynamic_rnn(
         `(outputs, state)`: the outputs at every step, laid out as `inputs`, and the last state.
 
     Raises:
-        TypeError: `cell` is not a cell.
+        TypeError: `cell` is not a cell, or the state has another dtype than `inputs`.
         ValueError: neither `initial_state` nor `dtype` is given, or a shape does not fit.
     """
     check_cell("cell", cell)
@@ -245,14 +250,13 @@ def _run_fused(
     shape = dimensions(inputs)
     if shape[2] is None:
         raise ValueError(f"inputs has shape {inputs.shape}; expected a known last axis")
-    batch = shape[batch_axis]
+    batch, sizes = shape[batch_axis], _sequence.first_axes(inputs)
     if state is None:
-        batch_size = tf.shape(inputs)[batch_axis] if batch is None else batch
-        state = zero_state(cell, batch_size, dtype)
+        state = zero_state(cell, sizes[batch_axis], dtype)
     mask = None
     if sequence_length is not None:
         lengths = as_lengths(sequence_length, batch)
-        mask = tf.sequence_mask(lengths, tf.shape(inputs)[time_axis])
+        mask = tf.sequence_mask(lengths, sizes[time_axis])
         mask.set_shape([batch, shape[time_axis]])
         mask = tf.transpose(mask) if time_major else mask
     return _sequence.run(cell, _sequence.Steps(mask, time_major), inputs, state)
@@ -288,6 +292,11 @@ def as_lengths(sequence_length: Any, batch: int | None) -> Any:
 
 def _reverse(values: Any, sequence_length: Any, time_major: bool) -> Any:
     time_axis, batch_axis = (0, 1) if time_major else (1, 0)
+    indices = indices_of(values)
+    if indices is not None:
+        replaced([values])
+        rows = _reverse(indices, sequence_length, time_major)
+        return tf.one_hot(rows, dimensions(values)[-1], dtype=values.dtype)
     if sequence_length is None:
         return tf.reverse(values, [time_axis])
     return tf.reverse_sequence(values, sequence_length, time_axis, batch_axis)

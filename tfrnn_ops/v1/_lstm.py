@@ -148,7 +148,8 @@ class LSTMCell(RNNCell):
     def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
         inputs = check_inputs(self, inputs)
         c, m = self._split_state(state)
-        gates = tf.nn.bias_add(tf.matmul(tf.concat([inputs, m], 1), self._kernel), self._bias)
+        product = tf.matmul(tf.concat([inputs, m], 1), self._matrix())
+        gates = tf.nn.bias_add(product, self._bias)
         i, j, f, o = tf.split(gates, 4, axis=1)
         f += self._forget_bias
         if self._use_peepholes:
@@ -162,6 +163,10 @@ class LSTMCell(RNNCell):
         if self._num_proj is not None:
             m = _clip(tf.matmul(m, self._proj_kernel), self._proj_clip)
         return m, self._join_state(c, m)
+
+    def _matrix(self) -> Any:
+        """What inputs and output are multiplied by: `[features + outputs, 4 * num_units]`."""
+        return self._kernel
 
     def _split_state(self, state: Any) -> tuple[Any, Any]:
         if self._state_is_tuple:
@@ -182,10 +187,13 @@ class LSTMCell(RNNCell):
         ]
         return reasons + _sequence.activation_reasons(self._activation)
 
+    def _droppable(self) -> Any:
+        return LSTMStateTuple(c=False, h=True) if self._state_is_tuple else False
+
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
         c, m = self._split_state(state)
         weights = _sequence.lstm_weights(
-            self._kernel, self._bias, dimensions(inputs)[-1], self.output_size, self._forget_bias
+            self._matrix(), self._bias, dimensions(inputs)[-1], self.output_size, self._forget_bias
         )
         options: dict[str, Any] = {"cell_clip": self._cell_clip}
         if self._use_peepholes:

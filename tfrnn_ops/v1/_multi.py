@@ -77,7 +77,7 @@ class MultiRNNCell(RNNCell):
             return tuple(cell.zero_state(batch_size, dtype) for cell in self._cells)
 
     def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
-        return self._chain(lambda cell, x, s: cell(x, s), inputs, state)
+        return self._chain(lambda _, cell, x, s: cell(x, s), inputs, state)
 
     def _not_fused(self) -> list[str]:
         return [
@@ -87,7 +87,18 @@ class MultiRNNCell(RNNCell):
         ]
 
     def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
-        return self._chain(lambda cell, x, s: _sequence.run(cell, steps, x, s), inputs, state)
+        def run(i: int, cell: Any, x: Any, s: Any) -> tuple[Any, Any]:
+            return _sequence.run(cell, steps.of_cell(i), x, s)
+
+        return self._chain(run, inputs, state)
+
+    def _sees(self, inputs: Any) -> Any:
+        return self._cells[0]._sees(inputs)
+
+    def _droppable(self) -> Any:
+        if self._state_is_tuple:
+            return tuple(cell._droppable() for cell in self._cells)
+        return super()._droppable()
 
     def _chain(self, run: Callable[..., tuple[Any, Any]], x: Any, state: Any) -> tuple[Any, Any]:
         if self._state_is_tuple:
@@ -101,6 +112,6 @@ class MultiRNNCell(RNNCell):
         new_states = []
         for i, (cell, cell_state) in enumerate(zip(self._cells, states, strict=True)):
             with v1.variable_scope(f"cell_{i}"):
-                x, new_state = run(cell, x, cell_state)
+                x, new_state = run(i, cell, x, cell_state)
             new_states.append(new_state)
         return x, tuple(new_states) if self._state_is_tuple else tf.concat(new_states, 1)

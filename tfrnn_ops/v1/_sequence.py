@@ -13,6 +13,7 @@ from tfrnn_ops._arguments import DTYPES
 from tfrnn_ops.path import activation_name
 from tfrnn_ops.v1._arguments import dimensions
 from tfrnn_ops.v1._base import RNNCell
+from tfrnn_ops.v1._one_hot import indices_of, replaced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,32 +23,41 @@ class Steps:
     Attributes:
         mask: which steps count: boolean, the first two axes of the inputs; None for all.
         time_major: whether time is the first axis.
+        factors: of the state that each step starts from, `[time, batch, size]`, in the structure of
+            the state, with None for what is not multiplied; or None.
     """
 
     mask: Any = None
     time_major: bool = False
+    factors: Any = None
 
     def lstm(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.lstm` over these steps: zeros, and an unchanged state, where masked."""
-        kernel, recurrent_kernel, bias = weights
-        outputs, final_state = functional.lstm(
-            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
-        )
-        return outputs, final_state
+        return self._call(functional.lstm, inputs, state, *weights, **options)
 
     def gru(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.gru`, likewise."""
-        kernel, recurrent_kernel, bias = weights
-        return functional.gru(
-            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
-        )
+        return self._call(functional.gru, inputs, state, *weights, **options)
 
     def simple_rnn(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
         """`tfrnn_ops.simple_rnn`, likewise."""
-        kernel, recurrent_kernel, bias = weights
-        return functional.simple_rnn(
-            inputs, state, kernel, recurrent_kernel, bias, **options, **self._layout()
-        )
+        return self._call(functional.simple_rnn, inputs, state, *weights, **options)
+
+    def of_cell(self, number: int) -> Steps:
+        """The same steps of one cell of many, whose states are in a tuple."""
+        if self.factors is None:
+            return self
+        return dataclasses.replace(self, factors=self.factors[number])
+
+    def dropping(self, factors: Any) -> Steps:
+        """The same steps with the state multiplied by these factors, too."""
+
+        def product(own: Any, other: Any) -> Any:
+            return own if other is None else other if own is None else own * other
+
+        if self.factors is not None:
+            factors = _map_nullable(product, self.factors, factors)
+        return dataclasses.replace(self, factors=factors)
 
     def zero_masked(self, outputs: Any) -> Any:
         """Zeros in place of the outputs that do not count."""
@@ -55,13 +65,28 @@ class Steps:
             return outputs
         return tf.where(self.mask[:, :, tf.newaxis], outputs, tf.zeros([], outputs.dtype))
 
-    def _layout(self) -> dict[str, Any]:
-        masked = self.mask is not None
-        return {
-            "mask": self.mask,
-            "time_major": self.time_major,
-            "zero_output_for_mask": masked,
-        }
+    def _call(self, function: Any, inputs: Any, state: Any, *weights: Any, **options: Any) -> Any:
+        indices = indices_of(inputs)
+        if indices is not None:
+            replaced([inputs])
+            inputs = indices
+        factors = [f for f in tf.nest.flatten(self.factors) if f is not None]
+        return function(
+            inputs,
+            state,
+            *weights,
+            mask=self.mask,
+            time_major=self.time_major,
+            zero_output_for_mask=self.mask is not None,
+            state_dropout_mask=factors[0] if factors else None,
+            **options,
+        )
+
+
+def _map_nullable(function: Any, *structures: Any) -> Any:
+    """`tf.nest.map_structure` over structures of tensors and None."""
+    flat = zip(*map(tf.nest.flatten, structures), strict=True)
+    return tf.nest.pack_sequence_as(structures[0], [function(*values) for values in flat])
 
 
 def reasons(cell: Any) -> list[str]:
@@ -101,11 +126,47 @@ def run(cell: RNNCell, steps: Steps, inputs: Any, state: Any) -> tuple[Any, Any]
     Returns:
         `(outputs, final_state)`. Outputs that are masked are zeros, unless a wrapper of the cell
         makes something else of zeros.
+
+    Raises:
+        ValueError: a tensor of the state has another width or batch; as in TF1.
+        TypeError: a tensor of the state has another dtype than the inputs; as in TF1.
     """
     sizes = dimensions(inputs)
+    _check_state(cell, inputs, sizes[1 if steps.time_major else 0], state)
     shape = tf.TensorShape([sizes[1 if steps.time_major else 0], sizes[2]])
     method = functools.partial(cell._run_sequence, steps)
     return cell._run(method, inputs, state, inputs_shape=shape)
+
+
+def _check_state(cell: RNNCell, inputs: Any, batch: int | None, state: Any) -> None:
+    sizes, tensors = tf.nest.flatten(cell.state_size), tf.nest.flatten(state)
+    if len(sizes) != len(tensors):
+        return  # for who takes it apart
+    for size, tensor in zip(sizes, map(tf.convert_to_tensor, tensors), strict=True):
+        if tensor.dtype != inputs.dtype:
+            raise TypeError(
+                f"state has dtype {tensor.dtype.name}; expected {inputs.dtype.name}, as inputs has"
+            )
+        rows, width = dimensions(tensor) if tensor.shape.rank == 2 else (None, None)
+        if width not in (None, size):
+            raise ValueError(
+                f"Dimensions must be equal, but are {width} and {size}: the width of the state, "
+                f"and that of {type(cell).__name__}"
+            )
+        if None not in (rows, batch) and rows != batch:
+            raise ValueError(
+                f"Dimensions must be equal, but are {batch} and {rows}: the batch of the inputs, "
+                "and of the state"
+            )
+
+
+def first_axes(inputs: Any) -> list[Any]:
+    """The sizes of the first two axes of inputs, as integers or else tensors."""
+    indices = indices_of(inputs)
+    known = dimensions(inputs)[:2]
+    # Not of one-hot inputs themselves, which then need not be made.
+    sizes = tf.shape(inputs if indices is None else indices)
+    return [sizes[axis] if size is None else size for axis, size in enumerate(known)]
 
 
 def activation_reasons(activation: Any) -> list[str]:
@@ -128,7 +189,7 @@ def split_rows(kernel: Any, features: int, units: int) -> tuple[Any, Any]:
             f"Dimensions must be equal, but are {features} and {rows - units}: the "
             "number of features of the inputs, and of those that the cell was first called with"
         )
-    return kernel[:features], kernel[features:]
+    return tuple(tf.split(kernel, [features, units]))  # its gradient is one op, a slice's three
 
 
 def lstm_weights(
@@ -167,7 +228,7 @@ def gru_weights(
     Returns:
         `kernel`, `recurrent_kernel` and `bias`, gates z, r and candidate.
     """
-    r, z = tf.split(gate_kernel, 2, axis=1)
-    kernels = split_rows(tf.concat([z, r, candidate_kernel], 1), features, dimensions(z)[1])
-    r, z = tf.split(gate_bias, 2)
-    return *kernels, tf.concat([z, r, candidate_bias], 0)
+    units = dimensions(candidate_kernel)[1]
+    kernel = tf.concat([tf.roll(gate_kernel, units, 1), candidate_kernel], 1)
+    bias = tf.concat([tf.roll(gate_bias, units, 0), candidate_bias], 0)
+    return *split_rows(kernel, features, units), bias

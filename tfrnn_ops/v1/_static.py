@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfrnn_ops.v1 import _loops, _sequence
 from tfrnn_ops.v1._arguments import dimensions
+from tfrnn_ops.v1._one_hot import stacked
 from tfrnn_ops.v1._variables import owns_variables
 from tfrnn_ops.v1._wrappers import check_cell
 
@@ -25,7 +26,8 @@ def static_rnn(
     """Runs a cell over a list of inputs.
 
     In the fused ops if they can express the cell, as `tfrnn_ops.v1.dynamic_rnn` says; otherwise
-    unrolled, with a `tfrnn_ops.ReferencePathWarning`.
+    unrolled, with a `tfrnn_ops.ReferencePathWarning`. One-hot inputs, or what `tf.unstack` makes of
+    them, are gathered as there.
 
     Args:
         cell: the cell.
@@ -48,24 +50,29 @@ def static_rnn(
     with v1.variable_scope(scope or "rnn") as opened:
         first = tf.nest.flatten(inputs[0])[0]
         batch = dimensions(first)[0]
-        batch_size = tf.shape(first)[0] if batch is None else batch
         state = initial_state
-        if state is None:
-            state = _loops.zero_state(cell, batch_size, dtype)
         lengths = None
         if sequence_length is not None:
             lengths = _loops.as_lengths(sequence_length, batch)
         reasons = _sequence.reasons(cell) or _step_reasons(inputs)
         if reasons:
             _loops.warn_of_steps("static_rnn", reasons)
+            if state is None:
+                state = _loops.zero_state(
+                    cell, tf.shape(first)[0] if batch is None else batch, dtype
+                )
             return _unroll(cell, inputs, state, lengths, opened)
-        sequence = tf.stack(inputs)
+        sequence, time_major = stacked(inputs)
+        if state is None:
+            sizes = _sequence.first_axes(sequence)
+            state = _loops.zero_state(cell, sizes[1 if time_major else 0], dtype)
         mask = None
         if lengths is not None:
-            mask = tf.transpose(tf.sequence_mask(lengths, len(inputs)))
-        steps = _sequence.Steps(mask, time_major=True)
+            mask = tf.sequence_mask(lengths, len(inputs))
+            mask = tf.transpose(mask) if time_major else mask
+        steps = _sequence.Steps(mask, time_major)
         outputs, state = _sequence.run(cell, steps, sequence, state)
-        return tf.unstack(outputs, len(inputs)), state
+        return tf.unstack(outputs, len(inputs), axis=0 if time_major else 1), state
 
 
 def static_state_saving_rnn(

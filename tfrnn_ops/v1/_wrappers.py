@@ -59,6 +59,12 @@ class CellWrapper(RNNCell):
     def _not_fused(self) -> list[str]:
         return _sequence.reasons(self.cell)
 
+    def _sees(self, inputs: Any) -> Any:
+        return self.cell._sees(inputs)
+
+    def _droppable(self) -> Any:
+        return self.cell._droppable()
+
     def _run(
         self,
         method: Callable[..., Any],

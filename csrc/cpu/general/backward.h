@@ -59,7 +59,7 @@ class GeneralBackwardWorker {
       for (Index i = 0; i < count_; ++i) UndoCell(active_[i], t);
       if constexpr (Cell::kPhases == 2) UndoSecondPhase();
       for (Index i = 0; i < count_; ++i) UndoNorms(active_[i]);
-      UndoProducts();
+      UndoProducts(t);
     }
     for (Index b = batch_.begin; b < batch_.end; ++b) End(b);
   }
@@ -98,6 +98,11 @@ class GeneralBackwardWorker {
     }
   }
 
+  // What h was multiplied with before the step, with state_dropout only.
+  const T* StateFactors(Index t, Index b) const {
+    return a_.state_dropout + at_.Step(t, b) * width_;
+  }
+
   static void AddRow(const T* from, Index count, A* to) {
     for (Index i = 0; i < count; ++i) to[i] += Load(from[i]);
   }
@@ -112,6 +117,11 @@ class GeneralBackwardWorker {
       row.h = row.initial_h;
     } else {
       LoadRow(a_.outputs + at_.OutputAt(previous, b), width_, row.staged_h);
+      row.h = row.staged_h;
+    }
+    if (a_.state_dropout != nullptr) {
+      const T* const factors = StateFactors(t, b);
+      for (Index u = 0; u < width_; ++u) row.staged_h[u] = row.h[u] * Load(factors[u]);
       row.h = row.staged_h;
     }
     for (int s = 1; s < Cell::kStates; ++s) {
@@ -367,7 +377,7 @@ class GeneralBackwardWorker {
   }
 
   // The gradient of h before the step.
-  void UndoProducts() const {
+  void UndoProducts(Index t) const {
     if constexpr (Cell::kRecurrent) {
       for (Index i = 0; i < count_; ++i) results_[i] = RowOf(active_[i]).dnew;
       Product<0>();
@@ -382,6 +392,9 @@ class GeneralBackwardWorker {
         if (Cell::kRecurrent) dh += DropsSteps(o_) ? row.dnew[u] * row.factors[u] : row.dnew[u];
         row.dh[u] = dh;
       }
+      if (a_.state_dropout == nullptr) continue;
+      const T* const factors = StateFactors(t, b);
+      for (Index u = 0; u < width_; ++u) row.dh[u] *= Load(factors[u]);
     }
   }
 

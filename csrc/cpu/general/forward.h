@@ -4,6 +4,7 @@
 
 #include "csrc/cpu/carry.h"
 #include "csrc/cpu/dropout.h"
+#include "csrc/cpu/gather.h"
 #include "csrc/cpu/general/gemm.h"
 #include "csrc/cpu/general/norm.h"
 #include "csrc/cpu/general/parameters.h"
@@ -16,7 +17,8 @@ namespace tfrnn::cpu::TFRNN_ISA {
 // What a step reads and writes of one batch row.
 template <typename A>
 struct GeneralRow {
-  const A* x = nullptr;            // [C], or [C][gates] under dropout
+  const A* x = nullptr;            // [C], or [C][gates] under dropout, not with sums
+  const A* sums = nullptr;         // of GatheredSums
   const A* operand = nullptr;      // [H], or [H][gates]: h as the products of a phase see it
   A* h = nullptr;                  // [padded columns of H]: before the step, then after it
   A* new_h = nullptr;              // [padded columns]: what the cell makes of it, or the projection
@@ -37,7 +39,8 @@ struct GeneralForwardSpace {
 
   Split split;
   GeneralParameters<CellT, T> parameters;
-  A *input, *recurrent[2] = {}, *projection = nullptr;
+  GatheredSums<CellT, T> gathered;
+  A *input = nullptr, *recurrent[2] = {}, *projection = nullptr;
   A *h, *new_h, *hidden = nullptr, *x = nullptr, *states[kMaxStates] = {};
   A *inputs = nullptr, *recurrents = nullptr, *scales = nullptr;  // one step's, in inference
   A *dropped_h = nullptr, *dropped_x = nullptr, *factors = nullptr;
@@ -53,12 +56,15 @@ struct GeneralForwardSpace {
   }
   GeneralForwardSpace(const ForwardArgs<T>& a, const Pool& pool, Arena& arena)
       : split(SplitOf(a.shape, pool, 1)),
-        parameters(a.shape, a.options, a.vectors != nullptr, arena) {
+        parameters(a.shape, a.options, a.vectors != nullptr, arena),
+        gathered(a, arena) {
     const RnnShape& s = a.shape;
     const Index units = s.batch * L::Padded(s.units);
     const Index columns = s.batch * L::PaddedColumns(Max(s.Hidden(), s.units));
     const Index row = L::Blocks(s.units) * L::kRow;
-    input = arena.Take<A>(PackedElements<L, GateSet<Cell, -1, false>>(s.input, s.units));
+    if (!gathered) {
+      input = arena.Take<A>(PackedElements<L, GateSet<Cell, -1, false>>(s.input, s.units));
+    }
     if constexpr (Cell::kRecurrent) {
       recurrent[0] = arena.Take<A>(PackedElements<L, GateSet<Cell, 0, true>>(s.Hidden(), s.units));
       if constexpr (Cell::kPhases == 2) {
@@ -71,7 +77,7 @@ struct GeneralForwardSpace {
       projection = arena.Take<A>(s.units * L::PaddedColumns(s.projection));
       hidden = arena.Take<A>(units);
     }
-    if (kStaged<T>) x = arena.Take<A>(s.batch * s.input);
+    if (kStaged<T> && !gathered) x = arena.Take<A>(s.batch * s.input);
     for (int i = 1; i < Cell::kStates; ++i) states[i] = arena.Take<A>(units);
     if (a.reserve_space == nullptr) {
       inputs = recurrents = arena.Take<A>(s.batch * row);
@@ -204,7 +210,28 @@ class GeneralForwardWorker {
   void Prepare(Index t, Index b) {
     GeneralRow<A>& row = RowOf(b);
     const Index step = t * s_.batch + b;
-    const T* const x = a_.x + at_.Input(t, b) * s_.input;
+    if (space_.gathered) {
+      row.sums = space_.gathered.Row(t, b);
+    } else {
+      PrepareInput(b, a_.x + at_.Input(t, b) * s_.input);
+    }
+    if (a_.state_dropout != nullptr) {
+      const T* const factors = a_.state_dropout + at_.Step(t, b) * width_;
+      for (Index u = 0; u < width_; ++u) row.h[u] *= Load(factors[u]);
+    }
+    if (DropsSteps(o_)) StepDropoutRow(o_, at_.Step(t, b), width_, {0, width_}, row.factors);
+    if (a_.reserve_space == nullptr) return;
+    row.inputs = reserve_.inputs + step * L::kRow;
+    row.recurrents = reserve_.recurrents + step * L::kRow;
+    if (Norms()) row.scales = reserve_.scales + step * GeneralReserve<CellT, A>::kScales;
+    if (s_.projection > 0) row.hidden = reserve_.hidden + step * padded_;
+    for (int s = 1; s < Cell::kStates; ++s) {
+      row.next[s] = reserve_.states + (s - 1) * L::StateElements(s_) + step * padded_;
+    }
+  }
+
+  void PrepareInput(Index b, const T* x) {
+    GeneralRow<A>& row = RowOf(b);
     if (row.dropped_x != nullptr) {
       const Factors<T> factors{a_.input_dropout, s_.batch, s_.input};
       DropRow<GateSet<Cell, -1, false>>(x, {0, s_.input}, factors, b, row.dropped_x);
@@ -215,15 +242,6 @@ class GeneralForwardWorker {
       row.x = to;
     } else {
       row.x = x;
-    }
-    if (DropsSteps(o_)) StepDropoutRow(o_, at_.Step(t, b), width_, {0, width_}, row.factors);
-    if (a_.reserve_space == nullptr) return;
-    row.inputs = reserve_.inputs + step * L::kRow;
-    row.recurrents = reserve_.recurrents + step * L::kRow;
-    if (Norms()) row.scales = reserve_.scales + step * GeneralReserve<CellT, A>::kScales;
-    if (s_.projection > 0) row.hidden = reserve_.hidden + step * padded_;
-    for (int s = 1; s < Cell::kStates; ++s) {
-      row.next[s] = reserve_.states + (s - 1) * L::StateElements(s_) + step * padded_;
     }
   }
 
@@ -242,17 +260,19 @@ class GeneralForwardWorker {
     for (Index i = 0; i < count_; ++i) {
       const GeneralRow<A>& row = RowOf(active_[i]);
       operands_[i] = row.x;
-      if (Norms()) continue;
+      if (Norms() && !space_.gathered) continue;
+      const A* const first = space_.gathered ? row.sums : p_.bias;
+      const Index first_stride = space_.gathered ? space_.gathered.stride() : p_.kSumsOfBlock;
       for (Index block = 0; block < L::Blocks(s_.units); ++block) {
-        const A* const bias = p_.bias + block * p_.kSumsOfBlock;
+        const A* const from = first + block * first_stride;
         A* const to = row.inputs + block * stride_;
-        for (Index j = 0; j < p_.kSumsOfBlock; j += kN) StoreVec(to + j, LoadVec(bias + j));
+        for (Index j = 0; j < p_.kSumsOfBlock; j += kN) StoreVec(to + j, LoadVec(from + j));
       }
     }
     using Input = GateSet<Cell, -1, false>;
     if (a_.input_dropout != nullptr) {
       Product<Input, true>(space_.input, s_.input, false, !Norms());
-    } else {
+    } else if (!space_.gathered) {
       Product<Input, false>(space_.input, s_.input, false, !Norms());
     }
     if (Norms()) Normal<Input>(0, false);
@@ -451,7 +471,9 @@ void PackGeneralForward(const ForwardArgs<T>& a, const GeneralForwardSpace<CellT
   ParallelFor(pool, packers, [&](int i) {
     const Range part = PartOf(blocks, i, packers);
     for (Index block = part.begin; block < part.end; ++block) {
-      PackBlock<L, GateSet<Cell, -1, false>>(a.kernel, s.input, s.units, block, space.input);
+      if (!space.gathered) {
+        PackBlock<L, GateSet<Cell, -1, false>>(a.kernel, s.input, s.units, block, space.input);
+      }
       if constexpr (Cell::kRecurrent) {
         PackBlock<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.Hidden(), s.units, block,
                                              space.recurrent[0]);
@@ -474,6 +496,7 @@ void GeneralForward(const ForwardArgs<T>& a, const Pool& pool) {
   Arena arena(a.workspace);
   const GeneralForwardSpace<CellT, T> space(a, pool, arena);
   if (!a.packed) PackGeneralForward<CellT, T>(a, space, pool);
+  space.gathered.Fill(a, a.options.layer_norm ? nullptr : space.parameters.bias, pool);
   ParallelFor(pool, space.split.shards, [&](int i) {
     const Range batch = PartOf(s.batch, i, space.split.shards);
     GeneralForwardWorker<CellT, T>(a, space, batch, i).Run();

@@ -92,6 +92,11 @@ class GpuEngine {
     features.cell_states = call->cell_states;
     features.recompute = call->recompute;
     call->options.general = !cuda::GeneralReason(features).empty();
+    if (call->indices != nullptr || call->state_dropout != nullptr) {
+      return absl::UnimplementedError(call->indices != nullptr
+                                          ? "x is int32; expected a floating x on a GPU"
+                                          : "state_dropout is there; expected none on a GPU");
+    }
     const std::string missing = cuda::Unsupported(features);
     return missing.empty() ? absl::OkStatus() : absl::UnimplementedError(missing);
   }

@@ -1,0 +1,156 @@
+"""Mistakes that TF1 found are found as it did: the same exceptions, with what programs look for."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from programs import ours, theirs
+
+v1 = tf.compat.v1
+BATCH, TIME, FEATURES, UNITS = 3, 4, 5, 6
+
+
+def inputs(features=FEATURES, dtype=tf.float32):
+    return v1.placeholder(dtype, [BATCH, TIME, features])
+
+
+def run(library, cell, x=None, **options):
+    if "initial_state" not in options:
+        options.setdefault("dtype", tf.float32)
+    return library.dynamic_rnn(cell, inputs() if x is None else x, **options)
+
+
+def twice(library, cell, other=None, features=FEATURES, reuse=False):
+    run(library, cell)
+    if reuse:
+        v1.get_variable_scope().reuse_variables()
+    run(library, other or cell, inputs(features))
+
+
+def shared(library):
+    cell = library.GRUCell(UNITS)
+    return library.MultiRNNCell([cell, cell])
+
+
+def state(*shape, dtype=tf.float32):
+    return tf.zeros(shape, dtype)
+
+
+EQUAL = "Dimensions must be equal"
+MISTAKES = {
+    "features": (lambda m: twice(m, m.GRUCell(UNITS), features=7), EQUAL),
+    "features of an LSTM": (lambda m: twice(m, m.LSTMCell(UNITS), features=7), EQUAL),
+    "one cell for two layers": (lambda m: run(m, shared(m)), EQUAL),
+    "state of a GRU": (lambda m: run(m, m.GRUCell(UNITS), initial_state=state(BATCH, 7)), EQUAL),
+    "state of an RNN": (
+        lambda m: run(m, m.BasicRNNCell(UNITS), initial_state=state(BATCH, 7)),
+        EQUAL,
+    ),
+    "h": (
+        lambda m: run(
+            m,
+            m.LSTMCell(UNITS),
+            initial_state=m.LSTMStateTuple(state(BATCH, UNITS), state(BATCH, 7)),
+        ),
+        EQUAL,
+    ),
+    "c": (
+        lambda m: run(
+            m,
+            m.LSTMCell(UNITS),
+            initial_state=m.LSTMStateTuple(state(BATCH, 7), state(BATCH, UNITS)),
+        ),
+        EQUAL,
+    ),
+    "state of static_rnn": (
+        lambda m: m.static_rnn(
+            m.GRUCell(UNITS), [state(BATCH, FEATURES)], initial_state=state(BATCH, 7)
+        ),
+        EQUAL,
+    ),
+    "batch of the state": (
+        lambda m: run(m, m.GRUCell(UNITS), initial_state=state(4, UNITS)),
+        "must be equal, but are 3 and 4",
+    ),
+    "dtype of the state": (
+        lambda m: run(m, m.GRUCell(UNITS), initial_state=state(BATCH, UNITS, dtype=tf.float64)),
+        "",
+    ),
+    "dtype": (lambda m: run(m, m.GRUCell(UNITS), dtype=tf.float64), ""),
+    "no dtype": (lambda m: run(m, m.GRUCell(UNITS), dtype=None), "initial_state"),
+    "state that is no tuple": (
+        lambda m: run(m, m.LSTMCell(UNITS), initial_state=state(BATCH, UNITS)),
+        "",
+    ),
+    "number of lengths": (lambda m: run(m, m.GRUCell(UNITS), sequence_length=[1, 2]), ""),
+    "axes of lengths": (
+        lambda m: run(m, m.GRUCell(UNITS), sequence_length=[[1, 2, 3]]),
+        "sequence_length",
+    ),
+    "a scalar length": (lambda m: run(m, m.GRUCell(UNITS), sequence_length=3), "sequence_length"),
+    "unknown features": (lambda m: run(m, m.GRUCell(UNITS), inputs(None)), "None"),
+    "axes of inputs": (
+        lambda m: run(m, m.GRUCell(UNITS), v1.placeholder(tf.float32, [BATCH, FEATURES])),
+        "must have rank at least 3",
+    ),
+    "integers": (lambda m: run(m, m.GRUCell(UNITS), inputs(dtype=tf.int32)), "floating"),
+    "a second cell in the scope": (
+        lambda m: twice(m, m.GRUCell(UNITS), m.GRUCell(UNITS)),
+        "Variable rnn/gru_cell/gates/kernel already exists, disallowed. Did you mean to set",
+    ),
+    "no variable to reuse": (
+        lambda m: run(m, m.GRUCell(UNITS, reuse=True)),
+        "Variable rnn/gru_cell/gates/kernel does not exist, or was not created with",
+    ),
+    "features on reuse": (
+        lambda m: twice(m, m.GRUCell(UNITS), m.GRUCell(UNITS), features=7, reuse=True),
+        "Trying to share variable rnn/gru_cell/gates/kernel, but specified shape (13, 12) and",
+    ),
+    "units on reuse": (
+        lambda m: twice(m, m.GRUCell(UNITS), m.GRUCell(8), reuse=True),
+        "Trying to share variable rnn/gru_cell/gates/kernel, but specified shape (13, 16) and",
+    ),
+    "no cell": (lambda m: run(m, 3), "is not an RNNCell"),
+    "an empty list": (lambda m: m.static_rnn(m.GRUCell(UNITS), [], dtype=tf.float32), "empty"),
+    "no list": (
+        lambda m: m.static_rnn(m.GRUCell(UNITS), state(TIME, BATCH, FEATURES), dtype=tf.float32),
+        "",
+    ),
+    "features of a list": (
+        lambda m: m.static_rnn(
+            m.GRUCell(UNITS), [state(BATCH, FEATURES), state(BATCH, 7)], dtype=tf.float32
+        ),
+        "must be equal, but are",
+    ),
+    "a probability": (
+        lambda m: m.DropoutWrapper(m.GRUCell(UNITS), state_keep_prob=-1.0),
+        "state_keep_prob",
+    ),
+    "a residual": (lambda m: run(m, m.ResidualWrapper(m.GRUCell(UNITS))), "(3, "),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_as_tf1(mistake):
+    make, message = MISTAKES[mistake]
+    found = []
+    for library in (theirs, ours):
+        with tf.Graph().as_default(), pytest.raises((ValueError, TypeError)) as error:
+            make(library)
+        assert message in str(error.value)
+        found.append(TypeError if isinstance(error.value, TypeError) else ValueError)
+    assert found[0] is found[1]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_in_tf2():
+    """Eagerly TensorFlow's own loops fail deep inside an op; these say what does not fit."""
+    cell = ours.GRUCell(UNITS)
+    x = np.zeros([BATCH, TIME, FEATURES], np.float32)
+    ours.dynamic_rnn(cell, x, dtype=tf.float32)
+    with pytest.raises(ValueError, match=f"{EQUAL}, but are 7 and 5"):
+        ours.dynamic_rnn(cell, np.zeros([BATCH, TIME, 7], np.float32), dtype=tf.float32)
+    with pytest.raises(ValueError, match=f"{EQUAL}, but are 7 and 6: the width of the state"):
+        ours.dynamic_rnn(cell, x, initial_state=state(BATCH, 7))
+    with pytest.raises(TypeError, match="state has dtype float64; expected float32"):
+        ours.dynamic_rnn(cell, x, dtype=tf.float64)
