@@ -136,8 +136,9 @@ class GeneralBackwardWorker {
     }
     if (o_.zoneout > 0) ZoneoutRow(o_, Stream::kZoneout, at_.Step(t, b), width_, row.z);
     for (Index u = 0; u < width_; ++u) {
-      row.dpast[u] = o_.zoneout > 0 ? row.z[u] * row.dh[u] : A(0);
-      row.dnew[u] = row.dh[u] - row.dpast[u];
+      const A z = o_.zoneout > 0 ? row.z[u] : A(0);
+      row.dpast[u] = Mix(z, row.dh[u], A(0));
+      row.dnew[u] = Mix(z, A(0), row.dh[u]);
     }
     if (DropsSteps(o_)) StepDropoutRow(o_, at_.Step(t, b), width_, {0, width_}, row.factors);
   }
@@ -178,8 +179,8 @@ class GeneralBackwardWorker {
     if (Cell::kEmits && o_.cell_zoneout > 0) {
       ZoneoutRow(o_, Stream::kCellZoneout, at_.Step(t, b), s_.units, row.z);
       for (Index u = 0; u < s_.units; ++u) {
-        row.dstate_past[u] = row.z[u] * row.dstate[u];
-        row.dstate[u] -= row.dstate_past[u];
+        row.dstate_past[u] = Mix(row.z[u], row.dstate[u], A(0));
+        row.dstate[u] = Mix(row.z[u], A(0), row.dstate[u]);
       }
     }
     row.saved = from_.inputs + row.step * L::kRow;
