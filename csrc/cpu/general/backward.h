@@ -3,44 +3,25 @@
 // added in their order: the result does not depend on the number of shards.
 #pragma once
 
-#include "csrc/cpu/carry.h"
-#include "csrc/cpu/general/backward_space.h"
-#include "csrc/cpu/general/gemm.h"
+#include "csrc/cpu/general/backward_rows.h"
 #include "csrc/cpu/general/norm.h"
-#include "csrc/cpu/general/random.h"
 #include "csrc/cpu/panel_gemm.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
 template <template <typename> class CellT, typename T>
-class GeneralBackwardWorker {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
-  using Cell = typename L::Cell;
-  using V = Vec<A>;
-  using Space = GeneralBackwardSpace<CellT, T>;
-  using Row = GeneralBackwardRow<A>;
-  static constexpr int kN = kLanes<A>;
+class GeneralBackwardWorker : public GeneralBackwardRows<CellT, T> {
+  using Base = GeneralBackwardRows<CellT, T>;
+  using Base::a_, Base::s_, Base::o_, Base::space_, Base::p_, Base::at_, Base::batch_;
+  using Base::active_, Base::operands_, Base::factors_, Base::results_, Base::count_;
+  using Base::Begin, Base::Skip, Base::Prepare, Base::Unproject, Base::End;
+  using Base::RowOf, Base::Norms, Base::ForUnits, Base::StateFactors;
+  using Base::width_, Base::padded_, Base::from_, Base::to_, Base::stride_;
+  using typename Base::A, typename Base::Cell, typename Base::L, typename Base::Row;
+  using typename Base::V;
 
  public:
-  GeneralBackwardWorker(const BackwardArgs<T>& args, const Space& space, Range batch)
-      : a_(args),
-        s_(args.shape),
-        o_(args.options),
-        space_(space),
-        p_(space.parameters),
-        at_(args.shape, args.options),
-        batch_(batch),
-        width_(s_.Hidden()),
-        padded_(L::Padded(s_.units)),
-        columns_(space.columns),
-        from_(const_cast<void*>(args.reserve_space), s_, o_),
-        to_(args.dgates, s_, o_),
-        stride_(s_.time * s_.batch * L::kRow),
-        active_(space.active + batch.begin),
-        operands_(space.operands + batch.begin),
-        factors_(space.factor_rows + batch.begin),
-        results_(space.results + batch.begin) {}
+  using Base::Base;
 
   void Run() {
     for (Index b = batch_.begin; b < batch_.end; ++b) Begin(b);
@@ -65,112 +46,6 @@ class GeneralBackwardWorker {
   }
 
  private:
-  Row& RowOf(Index b) const { return space_.rows[b]; }
-  bool Norms() const { return o_.layer_norm; }
-  bool Repeats() const { return a_.mask != nullptr && !o_.zero_output_for_mask; }
-  template <typename Body>
-  TFRNN_INLINE void ForUnits(const Body& body) const {
-    for (Index block = 0; block < L::Blocks(s_.units); ++block) {
-      for (Index at = 0; at < L::kBlock; at += kN) body(block, at, block * L::kBlock + at);
-    }
-  }
-
-  void Begin(Index b) {
-    Row& row = RowOf(b);
-    row = space_.RowFor(b);
-    LoadStateGradient(a_, 0, b * width_, width_, row.dh);
-    if (Repeats()) LoadRepeated(a_, b * width_, width_, row.repeated);
-    LoadRow(a_.initial[0] + b * width_, width_, row.initial_h);
-    for (int s = 1; s < Cell::kStates; ++s) {
-      LoadStateGradient(a_, s, b * s_.units, s_.units, row.dstate);
-      LoadState(a_, s, b * s_.units, s_.units, row.initial_state);
-    }
-  }
-
-  // A masked step: what it repeated gets its gradients.
-  void Skip(Index t, Index b) const {
-    if (o_.zero_output_for_mask) return;
-    const Row& row = RowOf(b);
-    AddRow(a_.doutputs + at_.OutputAt(t, b), width_, row.repeated);
-    for (int s = 1; s < Cell::kStates; ++s) {
-      if (a_.dstate_outputs[s] == nullptr) continue;
-      AddRow(a_.dstate_outputs[s] + at_.Output(t, b) * s_.units, s_.units, row.dstate);
-    }
-  }
-
-  // What h was multiplied with before the step, with state_dropout only.
-  const T* StateFactors(Index t, Index b) const {
-    return a_.state_dropout + at_.Step(t, b) * width_;
-  }
-
-  static void AddRow(const T* from, Index count, A* to) {
-    for (Index i = 0; i < count; ++i) to[i] += Load(from[i]);
-  }
-
-  // The states before the step, and the gradient of the h that the cell or the projection made:
-  // to `dnew`; what zoneout passes by, to `dpast`.
-  void Prepare(Index t, Index b) const {
-    Row& row = RowOf(b);
-    const Index step = t * s_.batch + b, previous = space_.steps.Previous(t, b);
-    row.step = step;
-    if (previous < 0) {
-      row.h = row.initial_h;
-    } else {
-      LoadRow(a_.outputs + at_.OutputAt(previous, b), width_, row.staged_h);
-      row.h = row.staged_h;
-    }
-    if (a_.state_dropout != nullptr) {
-      const T* const factors = StateFactors(t, b);
-      for (Index u = 0; u < width_; ++u) row.staged_h[u] = row.h[u] * Load(factors[u]);
-      row.h = row.staged_h;
-    }
-    for (int s = 1; s < Cell::kStates; ++s) {
-      const A* const states = from_.states + (s - 1) * L::StateElements(s_);
-      row.state = previous < 0 ? row.initial_state : states + (previous * s_.batch + b) * padded_;
-      if (a_.dstate_outputs[s] == nullptr) continue;
-      AddRow(a_.dstate_outputs[s] + at_.Output(t, b) * s_.units, s_.units, row.dstate);
-    }
-    AddRow(a_.doutputs + at_.OutputAt(t, b), width_, row.dh);
-    if (Repeats()) {
-      for (Index u = 0; u < width_; ++u) row.dh[u] += row.repeated[u], row.repeated[u] = A(0);
-    }
-    if (o_.zoneout > 0) ZoneoutRow(o_, Stream::kZoneout, at_.Step(t, b), width_, row.z);
-    for (Index u = 0; u < width_; ++u) {
-      const A z = o_.zoneout > 0 ? row.z[u] : A(0);
-      row.dpast[u] = Mix(z, row.dh[u], A(0));
-      row.dnew[u] = Mix(z, A(0), row.dh[u]);
-    }
-    if (DropsSteps(o_)) StepDropoutRow(o_, at_.Step(t, b), width_, {0, width_}, row.factors);
-  }
-
-  // The gradient of what was projected, to `dhidden`.
-  void Unproject() const {
-    for (Index i = 0; i < count_; ++i) {
-      const Row& row = RowOf(active_[i]);
-      operands_[i] = from_.hidden + row.step * padded_;
-      results_[i] = row.dhidden;
-    }
-    if (o_.projection_clip > 0) {
-      PlainGemm<L>(space_.projection, s_.units, width_, operands_, results_, count_);
-      const A bound = A(o_.projection_clip);
-      for (Index i = 0; i < count_; ++i) {
-        const Row& row = RowOf(active_[i]);
-        for (Index u = 0; u < width_; ++u) {
-          if (row.dhidden[u] < -bound || row.dhidden[u] > bound) row.dnew[u] = A(0);
-        }
-      }
-    }
-    for (Index i = 0; i < count_; ++i) {
-      const Row& row = RowOf(active_[i]);
-      A* const dprojected = to_.dprojected + row.step * L::PaddedColumns(width_);
-      for (Index u = 0; u < width_; ++u) dprojected[u] = row.dnew[u];
-      A* const hidden = to_.hidden + row.step * padded_;
-      for (Index u = 0; u < padded_; ++u) hidden[u] = operands_[i][u];
-    }
-    for (Index i = 0; i < count_; ++i) operands_[i] = RowOf(active_[i]).dnew;
-    PlainGemm<L>(space_.transposed, width_, s_.units, operands_, results_, count_);
-  }
-
   // The cell backwards, up to the gradients of its sums: to the panel row, or with layer
   // normalisation to row.dsums.
   void UndoCell(Index b, Index t) const {
@@ -398,31 +273,6 @@ class GeneralBackwardWorker {
       for (Index u = 0; u < width_; ++u) row.dh[u] *= Load(factors[u]);
     }
   }
-
-  void End(Index b) const {
-    const Row& row = RowOf(b);
-    KeepStateGradient(a_, 0, b * width_, width_, row.dh);
-    if (Repeats()) KeepRepeated(a_, b * width_, width_, row.repeated);
-    for (int s = 1; s < Cell::kStates; ++s) {
-      KeepStateGradient(a_, s, b * s_.units, s_.units, row.dstate);
-    }
-  }
-
-  const BackwardArgs<T>& a_;
-  const RnnShape& s_;
-  const RnnOptions& o_;
-  const Space& space_;
-  const GeneralParameters<CellT, T>& p_;
-  const Rows at_;
-  const Range batch_;
-  const Index width_, padded_, columns_;
-  const GeneralReserve<CellT, A> from_, to_;
-  const Index stride_;  // from a block of a panel row to the next
-  Index* const active_;
-  const A** const operands_;
-  const A** const factors_;
-  A** const results_;
-  Index count_ = 0;
 };
 
 template <template <typename> class CellT, typename T>
