@@ -158,7 +158,7 @@ def test_in_tf2():
 
 def test_a_class_is_no_cell():
     for run_class in (
-        lambda: ours.dynamic_rnn(ours.GRUCell, inputs(), dtype=tf.float32),
+        lambda: ours.dynamic_rnn(ours.GRUCell, state(BATCH, TIME, FEATURES), dtype=tf.float32),
         lambda: ours.DropoutWrapper(ours.GRUCell),
     ):
         with pytest.raises(TypeError, match="cell is the class GRUCell; expected a cell"):
