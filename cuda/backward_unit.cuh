@@ -67,8 +67,8 @@ struct BackwardUnit {
       TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
         const A share = Kept(a, s, t, p.b, p.u);
         const A d = s == 0 ? dstate[0] + doutput : dstate[s];
-        kept[s] = share * d;
-        dnext[s] = d - kept[s];
+        kept[s] = Mix(share, d, A(0));
+        dnext[s] = Mix(share, A(0), d);
         stepped[s] = next[s];
         if (s > 0 && a.stepped[s] != nullptr) {
           stepped[s] = prim::ToFloat(a.stepped[s][RowOf(a.input, t, p.b) * a.units + p.u]);

@@ -74,7 +74,7 @@ struct ForwardUnit {
       if (s > 0 && a.stepped[s] != nullptr) {
         a.stepped[s][RowOf(a.input, t, p.b) * a.units + p.u] = prim::FromFloat<T>(stepped[s]);
       }
-      state[s] = stepped[s] + Kept(a, s, t, p.b, p.u) * (state[s] - stepped[s]);
+      state[s] = Mix(Kept(a, s, t, p.b, p.u), state[s], stepped[s]);
     }
     started = 1;
   }

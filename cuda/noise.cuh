@@ -2,6 +2,7 @@
 // by an element's place, so that every device and the backward pass draw the same.
 #pragma once
 
+#include "csrc/cells/zoneout.h"
 #include "cuda/loop.h"
 #include "cuda/prim.cuh"
 

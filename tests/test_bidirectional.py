@@ -172,6 +172,15 @@ WRONG = {
         },
         "backward_layer has return_sequences=True; expected False, as layer has",
     ),
+    "width": (
+        ValueError,
+        {
+            "layer": OURS,
+            "backward_layer": tfrnn_ops.LSTM(3, go_backwards=True),
+            "merge_mode": "sum",
+        },
+        "backward_layer puts out 3 features; expected 2, as layer does, for merge_mode 'sum'",
+    ),
     "cell states": (
         ValueError,
         {"layer": tfrnn_ops.LSTM(2, return_cell_states=True)},
@@ -184,6 +193,14 @@ WRONG = {
 def test_wrong_arguments(error, arguments, message):
     with pytest.raises(error, match=message):
         tfrnn_ops.Bidirectional(**arguments)
+
+
+def test_a_wrong_number_of_states():
+    layer, states = tfrnn_ops.Bidirectional(tfrnn_ops.LSTM(UNITS)), [tf.zeros([BATCH, UNITS])] * 3
+    with pytest.raises(
+        ValueError, match=r"initial_state has 3 tensor\(s\); expected 4: 2 of the f"
+    ):
+        layer(inputs(), initial_state=states)
 
 
 def in_two_calls(layer):

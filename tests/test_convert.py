@@ -1,5 +1,7 @@
 """`convert`: our layers in place of Keras's, with all variables, at any depth."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -166,3 +168,70 @@ def test_the_model_itself_is_unchanged():
     assert type(model.layers[0]) is KERAS.LSTM
     for old, new in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+class Block(keras.layers.Layer):
+    """Makes its layers in its code."""
+
+    def __init__(self, depth=0, **kwargs):
+        super().__init__(**kwargs)
+        self.depth = depth
+        self._rnn = KERAS.LSTM(3)
+        self.inner = [Block(depth - 1)] if depth else []
+
+    def get_config(self):
+        return {**super().get_config(), "depth": self.depth}
+
+    def build(self, shape):
+        for layer in (self._rnn, *self.inner):
+            layer.build(shape)
+
+    def call(self, inputs):
+        return sum((layer(inputs) for layer in self.inner), self._rnn(inputs))
+
+
+def functional(layer):
+    inputs = keras.Input([None, 3])
+    return keras.Model(inputs, [layer(inputs), KERAS.GRU(2)(inputs)])
+
+
+def test_what_a_layer_makes_in_its_code_stays_and_is_reported():
+    where = r"keras.layers.LSTM '.*' in attribute _rnn"
+    with pytest.warns(UserWarning, match="convert left") as caught:
+        converted = check(functional(Block(1, name="block")))
+    told = [str(warning.message) for warning in caught]
+    assert len(told) == 2
+    assert [re.search(where + " of Block 'block'", t) is not None for t in told] == [True, False]
+    assert re.search(where + " of attribute inner of Block 'block' as it is", told[1])
+    assert {warning.filename for warning in caught} == {__file__}
+    assert KERAS.LSTM in parts(converted)
+    assert isinstance(converted.layers[-1], tfrnn_ops.GRU)
+
+
+def test_a_subclassed_model_inside_a_model_stays_and_is_reported():
+    model = functional(Subclassed(lambda layer: layer))
+    model(INPUTS)
+    with pytest.warns(UserWarning, match="convert left") as caught:
+        converted = tfrnn_ops.convert(model)
+    told = " ".join(str(warning.message) for warning in caught)
+    assert "left Subclassed 'subclassed" in told
+    assert "in both models" in told
+    assert "in attribute rnn of Subclassed" in told
+    assert converted.layers[1] is model.layers[1]
+    assert_close(converted(INPUTS), model(INPUTS))
+
+
+def test_inputs_keep_what_they_are():
+    class Dense(keras.layers.Layer):
+        def call(self, inputs, extra=None):
+            dense = tf.sparse.to_dense(inputs)[:, tf.newaxis]
+            return dense if extra is None else dense + extra
+
+    inputs = keras.Input([3], sparse=True, name="sparse")
+    extra = keras.Input([1, 3], optional=True, name="optional")
+    model = keras.Model([inputs, extra], KERAS.LSTM(2)(Dense()(inputs, extra)))
+    converted = tfrnn_ops.convert(model)
+    assert converted.get_layer("sparse").sparse
+    assert converted.get_layer("optional").optional
+    x = tf.sparse.from_dense(INPUTS[:, 0])
+    assert_close(converted([x, None]), model([x, None]))

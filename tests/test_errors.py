@@ -132,7 +132,10 @@ BAD_ARGUMENTS = {
         {"recurrent_dropout": 1.0},
         "recurrent_dropout is 1.0; expected a rate of at least 0 and below 1",
     ),
-    "cell_clip": ({"cell_clip": -1.0}, "cell_clip is -1.0; expected a number above 0, or None"),
+    "cell_clip": (
+        {"cell_clip": -1.0},
+        "cell_clip is -1.0; expected a finite number above 0, or None",
+    ),
     "projection_clip": (
         {"projection_clip": 1.0},
         r"projection_clip is 1.0, but there is no projection to clip .*; expected None",

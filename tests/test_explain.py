@@ -31,11 +31,11 @@ CALLS = {
     "activation of one's own": ({"activation": tf.sin}, False, ["activation"]),
     "recurrent dropout": ({"recurrent_dropout": 0.2}, True, []),
     "recurrent dropout in inference": ({"recurrent_dropout": 0.2}, False, []),
-    "unroll": ({"unroll": True}, False, ["unroll"]),
-    "both": (
+    "unroll": ({"unroll": True}, False, []),
+    "some of each": (
         {"activation": tf.sin, "recurrent_dropout": 0.2, "unroll": True},
         True,
-        ["activation", "unroll"],
+        ["activation"],
     ),
 }
 
@@ -101,13 +101,15 @@ def test_an_ind_rnn():
 def test_both_directions():
     layer = tfrnn_ops.Bidirectional(
         tfrnn_ops.LSTM(4, name="one"),
-        backward_layer=tfrnn_ops.LSTM(4, unroll=True, go_backwards=True, name="other"),
+        backward_layer=tfrnn_ops.LSTM(4, activation=tf.sin, go_backwards=True, name="other"),
         name="both",
     )
     explanation = tfrnn_ops.explain(layer, INPUTS)
     assert explanation.path == "reference"
     assert [part.path for part in explanation.parts] == ["fused", "reference"]
-    assert explanation.reasons == ("LSTM 'other': unroll: asks for a Python loop",)
+    assert explanation.reasons == (
+        "LSTM 'other': activation: sin, which the fused op does not have",
+    )
     text = str(explanation)
     assert text.startswith("Bidirectional 'both': reference path\n")
     assert "\n  LSTM 'forward_one': fused path\n    kernel   TfrnnLstm, float32\n" in text
@@ -138,7 +140,7 @@ def test_it_reads_well():
     assert text.startswith("LSTM 'reader': reference path\n")
     assert "sizes    batch ?, time ?, features 3, units 4" in text
     assert "because  activation: sin, which the fused op does not have" in text
-    assert "option   recurrent_dropout: 0.2, in the fused op" in text
+    assert "option   recurrent_dropout: 0.2, in the loop of TensorFlow ops" in text
     assert "tfrnn_ops.reference.lstm, bfloat16: tf.while_loop" in text
     text = str(tfrnn_ops.explain(tfrnn_ops.LSTM(4, **options)))
     assert "kernel   TfrnnLstm, bfloat16" in text
@@ -226,3 +228,36 @@ def test_bytes_kept_for_the_gradient(layer, options, dtype, monkeypatch):
     assert told.gradient_bytes == kept[0] > 0
     assert f"{kept[0]:,} bytes kept" in str(told)
     assert tfrnn_ops.explain(layer, training=True).gradient_bytes is None
+
+
+def test_options_are_told_as_the_path_serves_them():
+    options = {"dropout": 0.1, "zoneout": 0.2, "drop_connect": 0.3, "unroll": True}
+    told = tfrnn_ops.explain(tfrnn_ops.LSTM(4, **options), training=True).options
+    assert told["dropout"] == "0.1, applied to the inputs before the op"
+    assert told["zoneout"] == "0.2, in the fused op"
+    assert told["unroll"] == "asked for, a hint for loops; the fused op has none"
+    with tfrnn_ops.use_reference():
+        told = tfrnn_ops.explain(tfrnn_ops.LSTM(4, **options), training=True).options
+    assert told["dropout"] == "0.1, applied to the inputs before the loop"
+    assert told["zoneout"] == "0.2, in the loop of TensorFlow ops"
+    assert told["drop_connect"] == "0.3, applied to the recurrent kernel before the loop"
+    assert told["unroll"] == "asked for, a Python loop"
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 3), [2, 5, 3], tf.TensorShape([2, 5, 3]), INPUTS])
+def test_a_shape_will_do(shape):
+    layers = (
+        tfrnn_ops.GRU(4),
+        tfrnn_ops.Bidirectional(tfrnn_ops.GRU(4)),
+        tfrnn_ops.StackedRNN("gru", 4, 2),
+    )
+    for layer in layers:
+        sizes = tfrnn_ops.explain(layer, shape).sizes
+        assert sizes == {"batch": 2, "time": 5, "features": 3, "units": 4}
+    assert tfrnn_ops.explain(layers[0], (None, None, 3)).sizes["batch"] is None
+
+
+@pytest.mark.parametrize("wrong", ["a text", 1.5, [[1, 2], [3, 4]]])
+def test_what_is_no_shape(wrong):
+    with pytest.raises(TypeError, match=r"inputs is .*; expected a tensor, anything with a shape"):
+        tfrnn_ops.explain(tfrnn_ops.GRU(4), wrong)

@@ -306,7 +306,7 @@ BAD_OPTIONS = {
     "projection type": ({"projection_units": 2.0}, r"projection_units is 2.0; expected a width"),
     "recompute": ({"recompute": 0}, "recompute is 0; expected a number of steps above 0"),
     "recompute type": ({"recompute": True}, "recompute is True; expected a number of steps"),
-    "epsilon": ({"layer_norm_epsilon": 0.0}, "layer_norm_epsilon is 0.0; expected a number above"),
+    "epsilon": ({"layer_norm_epsilon": 0.0}, "layer_norm_epsilon is 0.0; expected a finite"),
     "carry": ({"layer_norm_carry": True}, "layer_norm_carry is True, but without layer_norm"),
     "crelu": ({"activation": "crelu"}, "activation crelu doubles the width"),
     "crelu function": ({"recurrent_activation": tf.nn.crelu}, "activation crelu doubles the width"),

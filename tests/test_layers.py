@@ -134,15 +134,49 @@ def test_any_tanh_is_fused(case, activation):
 
 
 @every_cell
-def test_unroll_equals_keras_and_warns(case):
+def test_unroll_equals_keras_and_stays_fused(case):
     theirs, ours = layer_pair(
         case, UNITS, [None, TIME, FEATURES], unroll=True, return_sequences=True
     )
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="unroll"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         compare(theirs, ours, inputs(), mask=tf.constant(random_mask(BATCH, TIME)))
     run = tf.function(ours, input_signature=[tf.TensorSpec([BATCH, None, FEATURES])])
     with pytest.raises(ValueError, match="unroll needs a static number of steps"):
         run(inputs())
+
+
+@every_cell
+@pytest.mark.parametrize("batch", [BATCH, None])
+@pytest.mark.parametrize("time_major", [False, True])
+def test_a_state_of_one_row_is_that_of_every_row(case, batch, time_major):
+    theirs, ours = layer_pair(case, UNITS, [batch, TIME, FEATURES])
+    ours.time_major = time_major
+    states = [tf.random.stateless_normal([1, UNITS], [3, i]) for i in range(case.states)]
+
+    @tf.function(input_signature=[tf.TensorSpec([batch, TIME, FEATURES])])
+    def run(x):
+        return ours(tf.transpose(x, [1, 0, 2]) if time_major else x, initial_state=states)
+
+    assert_close(run(inputs()), theirs(inputs(), initial_state=states))
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda layer: layer,
+        tf.function,
+        lambda layer: tf.function(lambda x: layer(x)),
+        lambda layer: keras.Sequential([layer]),
+        tfrnn_ops.Bidirectional,
+    ],
+    ids=["layer", "function", "function of a lambda", "model", "Bidirectional"],
+)
+def test_the_warning_points_at_the_line_of_the_caller(wrapped):
+    call, x = wrapped(tfrnn_ops.GRU(UNITS, activation="exponential")), inputs()
+    with pytest.warns(tfrnn_ops.ReferencePathWarning) as caught:
+        call(x)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 @every_cell

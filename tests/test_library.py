@@ -1,7 +1,10 @@
 """Loading the compiled library, and what is said where it cannot be loaded."""
 
+from pathlib import Path
+
 import pytest
 
+import tfrnn_ops
 from tfrnn_ops import _library
 
 
@@ -23,3 +26,11 @@ def test_a_broken_library(tmp_path):
     broken.write_text("not a shared object")
     with pytest.raises(ImportError, match="cannot load"):
         _library.load(broken)
+
+
+def test_the_version_is_that_of_the_package():
+    """setuptools reads it where the package says it."""
+    configuration = pytest.importorskip("setuptools.config.pyprojecttoml")
+    root = Path(__file__).resolve().parent.parent
+    found = configuration.read_configuration(root / "pyproject.toml")["project"]["version"]
+    assert found == tfrnn_ops.__version__

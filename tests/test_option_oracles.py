@@ -8,6 +8,7 @@ from cells import (
     call,
     draws_a_mask_for_every_gate,
     every_cell,
+    every_cell_and_ind_rnn,
     keras_call,
     layer_pair,
     random_mask,
@@ -15,7 +16,7 @@ from cells import (
 )
 from gradients import values_and_gradients
 from test_pytorch import with_gates
-from tolerance import assert_close
+from tolerance import assert_close, assert_same_bits
 
 import tfrnn_ops
 
@@ -159,3 +160,22 @@ def test_equal_block_lstm(options):
         assert np.sum(np.abs(got[1]) == np.float32(0.3)) > 20
     else:
         assert_close(dgot, dwant)
+
+
+@every_cell_and_ind_rnn
+def test_zoneout_keeps_the_very_bits(case):
+    """However large the new value is that a unit does not take, and so for the gradient."""
+    rates = {"zoneout": 0.5, **({"cell_zoneout": 0.5} if case.states > 1 else {})}
+    layer = case.layer(
+        16, activation="linear", kernel_initializer="ones", return_state=True, seed=1, **rates
+    )
+    states = [tf.random.stateless_normal([8, 16], [1, i]) for i in range(case.states)]
+    _, *final = layer(tf.fill([8, 1, 4], 3e38), initial_state=states, training=True)
+    for old, new in zip(states, final, strict=True):
+        assert 0.3 < np.mean(old == new) < 0.7
+    with tf.GradientTape() as tape:
+        tape.watch(states)
+        _, *final = layer(tf.ones([8, 1, 4]), initial_state=states, training=True)
+        kept = tf.cast(final[0] == states[0], tf.float32)
+        loss = tf.reduce_sum(kept * final[0])
+    assert_same_bits(tape.gradient(loss, states[0]), kept)

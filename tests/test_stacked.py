@@ -207,3 +207,18 @@ def test_wrong_number_of_states():
         ValueError, match=r"initial_state has 2 tensor\(s\); expected 4, those of 2"
     ):
         stack(inputs("float32"), initial_state=[tf.zeros([BATCH, 2])] * 2)
+
+
+@pytest.mark.parametrize("seed", ["a", -1, 1.5, True, keras.random.SeedGenerator(1)])
+def test_a_seed_is_an_integer(seed):
+    with pytest.raises(ValueError, match=r"seed is .*; expected an integer of at least 0, or None"):
+        tfrnn_ops.StackedRNN("gru", 2, 2, seed=seed)
+
+
+@pytest.mark.parametrize("name", ["reset_state", "reset_states"])
+def test_states_are_reset_by_both_of_keras_names(name):
+    layer = tfrnn_ops.StackedRNN("gru", UNITS, 2, stateful=True)
+    first = layer(inputs("float32"))
+    assert np.any(layer(inputs("float32")) != first)
+    getattr(layer, name)()
+    assert_same_bits(layer(inputs("float32")), first)

@@ -150,3 +150,9 @@ def test_errors():
         for bad in (good[:-1], [good[0], good[1][..., :-1], *good[2:]], [], [*good, good[0]]):
             with pytest.raises(ValueError, match=r"weights has shapes .*; expected those of one"):
                 weights.convert(kind, bad, layout, "keras")
+
+
+def test_a_layer_is_no_weights():
+    layer = keras.layers.LSTM(2)
+    with pytest.raises(TypeError, match=r"weights is a LSTM; expected .* layer.get_weights\(\)"):
+        weights.convert("lstm", layer, "keras", "tf1")

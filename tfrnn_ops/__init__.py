@@ -14,6 +14,8 @@ Use the layers in place of their namesakes in `keras.layers`, or convert a whole
 
 import importlib.util
 
+__version__ = "0.1.0"
+
 # Without TensorFlow there are still `tfrnn_ops._core` and `python -m tfrnn_ops.bench gpu`.
 if importlib.util.find_spec("tensorflow") is not None:
     from tfrnn_ops import reference

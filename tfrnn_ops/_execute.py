@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from tfrnn_ops import _arguments, _gpu
 from tfrnn_ops._arguments import Weights
+from tfrnn_ops._warnings import warn
 from tfrnn_ops.fused.common import Direction
 from tfrnn_ops.path import Decision, ReferencePathWarning, Request, activation_name
 
@@ -247,11 +247,10 @@ def _factors(mask: Any) -> Any:
     return tf.stack(list(mask)) if isinstance(mask, (list, tuple)) else mask[tf.newaxis]
 
 
-def warn_if_not_fused(decision: Decision, who: str, stacklevel: int) -> None:
+def warn_if_not_fused(decision: Decision, who: str) -> None:
     """Warns that a call leaves the fused op, unless the caller asked for that."""
     if decision.path == "reference" and not decision.asked_for:
-        warnings.warn(
+        warn(
             f"{who} runs on the slower reference path. {'; '.join(decision.reasons)}.",
             ReferencePathWarning,
-            stacklevel=stacklevel + 1,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfrnn_ops import layers
+from tfrnn_ops._warnings import warn
 from tfrnn_ops.layers import CELLS, LAYERS
 from tfrnn_ops.layers.base import Recurrent
 
@@ -27,6 +27,8 @@ def convert(model: Any) -> Any:
     model, in `Bidirectional`, `TimeDistributed`, `RNN`, `StackedRNNCells` and wrappers of one's
     own. An `RNN` around one such cell becomes a whole layer, which is much faster; a
     `Bidirectional` around two such layers becomes ours, which takes lengths and ragged tensors.
+    An `RNN` around several cells stays one, around our cells: as layers on top of each other, such
+    as `StackedRNN`, they would be faster, but draw other dropout masks and have other states.
     Shared layers stay shared, layers of this package are copied as they are, names stay.
 
     The copy has its own variables, equal to the model's: weights, the states of stateful layers
@@ -34,15 +36,16 @@ def convert(model: Any) -> Any:
     again. A layer with `use_cudnn=True` becomes one that runs the kernels of this package.
 
     Layers that learn by `adapt`, such as `Normalization` and `TextVectorization`, and `Lambda`
-    layers are in both models: Keras cannot copy what they have learned, or their code.
+    layers are in both models: Keras cannot copy what they have learned, or their code. So are, with
+    a warning, layers and subclassed models inside the model that have no usable configuration.
 
-    Subclasses of Keras's layers may compute something else, so they stay what they are, with a
-    warning that names them.
+    Two kinds of layers stay what they are, with a warning that names them: subclasses of Keras's
+    layers, which may compute something else; and what a layer or subclassed model makes in its
+    code, where no configuration shows it. Convert these where they are made, as in
+    `self.rnn = tfrnn_ops.convert(self.rnn)`.
 
     Args:
-        model: a `keras.Sequential` or functional model, or a single layer. The layers of a
-            subclassed model are set in its code: convert them there, as in
-            `self.rnn = tfrnn_ops.convert(self.rnn)`, or use ours from the start.
+        model: a `keras.Sequential` or functional model, or a single layer.
 
     Returns:
         A new model, or a new layer.
@@ -54,19 +57,42 @@ def convert(model: Any) -> Any:
     """
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model is a {type(model).__name__}; expected a Keras model or layer")
+    if isinstance(model, keras.Model) and not _shows_its_layers(model):
+        raise TypeError(
+            f"model {model.name!r} is a {type(model).__name__}, a subclassed model; expected "
+            "a Sequential or functional one. Convert its layers where it makes them: "
+            "self.rnn = tfrnn_ops.convert(self.rnn)"
+        )
     _refuse_shared_cells(model)
     copies: dict[int, tuple[Any, Any]] = {}  # by the id of the first, so that what is shared stays
 
     def copy(layer: Any) -> Any:
         if id(layer) not in copies:
-            copies[id(layer)] = layer, _copy(layer, copy)
+            try:
+                copies[id(layer)] = layer, _copy(layer, copy)
+            except (NotImplementedError, TypeError):
+                if layer is model or _shows_its_layers(layer):
+                    raise
+                warn(
+                    f"convert left {type(layer).__name__} {layer.name!r} as it is, in both models: "
+                    "Keras cannot make another of its configuration"
+                )
+                copies[id(layer)] = layer, layer
         return copies[id(layer)][1]
 
     result = copy(model)
     for layer, new_layer in copies.values():
-        if isinstance(layer, keras.Layer) and not isinstance(layer, keras.Model):
+        if isinstance(layer, keras.Layer) and not _shows_its_layers(layer):
             _copy_variables(layer, new_layer)
+            _report_hidden(new_layer)
     return result
+
+
+def _shows_its_layers(layer: Any) -> bool:
+    """Whether it is a model whose layers Keras can clone one by one."""
+    return isinstance(layer, keras.Sequential) or (
+        isinstance(layer, keras.Model) and hasattr(layer, "inputs")
+    )
 
 
 def _copy(layer: Any, copy_inner: Callable[[Any], Any]) -> Any:
@@ -75,13 +101,7 @@ def _copy(layer: Any, copy_inner: Callable[[Any], Any]) -> Any:
         if not layer.layers:
             return keras.Sequential(name=layer.name)
         return keras.models.clone_model(layer, clone_function=copy_inner)
-    if isinstance(layer, keras.Model):
-        if not hasattr(layer, "inputs"):
-            raise TypeError(
-                f"model {layer.name!r} is a {type(layer).__name__}, a subclassed model; expected "
-                "a Sequential or functional one. Convert its layers where it makes them: "
-                "self.rnn = tfrnn_ops.convert(self.rnn)"
-            )
+    if _shows_its_layers(layer):
         inputs = tf.nest.map_structure(_input_like, layer.input)
         return keras.models.clone_model(layer, inputs, clone_function=copy_inner)
     parts = layer._flatten_layers() if isinstance(layer, keras.Layer) else []  # has no public name
@@ -115,19 +135,49 @@ def _refuse_shared_cells(model: Any) -> None:
 
 
 def _input_like(tensor: Any) -> Any:
-    """An input of a model with the name of its layer, which Keras's cloning does not keep."""
-    name = tensor._keras_history.operation.name
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+    """An input of a model with all that its layer has, which Keras's cloning does not keep."""
+    config = tensor._keras_history.operation.get_config()
+    names = ("batch_shape", "dtype", "sparse", "ragged", "name", "optional")
+    return keras.Input(**{name: config[name] for name in names if name in config})
 
 
 def _report_subclass(part: Any) -> None:
     if not isinstance(part, Recurrent):
         base = next(c for c in type(part).__mro__ if c in _THEIRS)
-        warnings.warn(
+        warn(
             f"convert left {part.name!r} as it is: {type(part).__name__} is a subclass of "
-            f"keras.layers.{base.__name__} and may compute something else",
-            stacklevel=6,
+            f"keras.layers.{base.__name__} and may compute something else"
         )
+
+
+def _report_hidden(layer: Any) -> None:
+    """Warns of Keras's layers that a copy has made in its code."""
+    passed: set[int] = set()  # what is inside one that has been told of, or is ours
+    for part in layer._flatten_layers():
+        if id(part) not in passed and isinstance(part, _THEIRS):
+            passed.update(id(inner) for inner in part._flatten_layers())
+            if type(part) in _THEIRS:
+                place = "" if part is layer else f" in {_attribute(layer, part)}"
+                kind = f"{type(layer).__name__} {layer.name!r}"
+                warn(
+                    f"convert left the keras.layers.{type(part).__name__} {part.name!r}{place} of "
+                    f"{kind} as it is, as the configuration of {kind} does not show it. Convert it "
+                    "where it is made: self.rnn = tfrnn_ops.convert(self.rnn)"
+                )
+
+
+def _attribute(layer: Any, part: Any) -> str:
+    """The name of the attribute of a layer that holds another, at any depth."""
+    for name, value in vars(layer).items():
+        if name == "_layers" or name.startswith("_self_"):  # where Keras and TensorFlow list all
+            continue
+        held = value.values() if isinstance(value, dict) else value
+        for one in held if isinstance(value, (dict, list, tuple)) else [value]:
+            if one is part:
+                return f"attribute {name}"
+            if isinstance(one, keras.Layer) and any(p is part for p in one._flatten_layers()):
+                return f"{_attribute(one, part)} of attribute {name}"
+    return "an attribute"
 
 
 def _custom_objects(parts: list[Any]) -> dict[str, Any]:

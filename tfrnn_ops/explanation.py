@@ -91,17 +91,25 @@ def explain(layer: Any, inputs: Any = None, *, training: bool = False) -> Explan
         layer: an `LSTM`, `GRU`, `SimpleRNN` or `IndRNN` of this package, one of its cells, or a
             `Bidirectional` or `StackedRNN`; of Keras's wrappers pass what they wrap. Or a cell of
             `tfrnn_ops.v1`: the answer is how `dynamic_rnn` runs it.
-        inputs: what the layer would be called with, a tensor or anything with a `shape`; only
-            the shape counts. None if that is not known.
+        inputs: what the layer would be called with, a tensor or anything with a `shape`, or a
+            shape; only the shape counts. None if that is not known.
         training: whether the layer would be called in training.
 
     Returns:
         An `Explanation`.
 
     Raises:
-        TypeError: the layer is none of this package's.
+        TypeError: the layer is none of this package's, or `inputs` has and is no shape.
         ValueError: `inputs` has the wrong number of axes.
     """
+    if inputs is not None and not hasattr(inputs, "shape"):
+        try:
+            inputs = tf.TensorSpec(tf.TensorShape(inputs))
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"inputs is {inputs!r}; expected a tensor, anything with a shape, or a shape such "
+                "as (None, 5, 3)"
+            ) from None
     for kind, explainer in _EXPLAINERS.items():
         if isinstance(layer, kind):
             return explainer(layer, inputs, training)

@@ -52,7 +52,8 @@ def export(
 
     Example:
         >>> tfrnn_ops.export(model, "folder", composite=True)
-        >>> tf.saved_model.load("folder").serve(inputs)  # without tfrnn_ops
+        >>> loaded = tf.saved_model.load("folder")  # without tfrnn_ops
+        >>> loaded.serve(inputs)  # as long as `loaded` is held, which owns the variables
     """
     if not isinstance(model, keras.Layer):
         raise TypeError(f"model is a {type(model).__name__}; expected a Keras model or layer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ _REFUSED_ACTIVATIONS = {
     "crelu": "doubles the width of what it is given",
     "glu": "halves the width of what it is given",
 }
+_LARGEST = 2**31 - 1  # of an int32
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,9 @@ class SharedOptions:
             check_bool(name, getattr(self, name))
         for name in ("cell_clip", "projection_clip"):
             clip = getattr(self, name)
-            if clip is not None and not (_is_number(clip) and clip > 0):
-                raise ValueError(f"{name} is {clip!r}; expected a number above 0, or None")
-        epsilon = self.layer_norm_epsilon
-        if not (_is_number(epsilon) and epsilon > 0):
-            raise ValueError(f"layer_norm_epsilon is {epsilon!r}; expected a number above 0")
+            if clip is not None:
+                _check_positive(name, clip, "a finite number above 0, or None")
+        _check_positive("layer_norm_epsilon", self.layer_norm_epsilon, "a finite number above 0")
         if self.recompute is not None:
             check_positive_int("recompute", self.recompute, "a number of steps above 0, or None")
         if self.layer_norm_carry and not self.layer_norm:
@@ -176,8 +176,22 @@ def check_bool(name: str, value: Any) -> None:
 
 
 def check_positive_int(name: str, value: Any, expected: str) -> None:
-    """Refuses what is not an integer above 0."""
+    """Refuses what is not an integer above 0 that the ops can hold."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value <= 0:
+        raise ValueError(f"{name} is {value!r}; expected {expected}")
+    if int(value) > _LARGEST:
+        raise ValueError(f"{name} is {value!r}; expected at most {_LARGEST}")
+
+
+def check_seed(name: str, value: Any) -> None:
+    """Refuses what is neither an integer of at least 0 nor None, as Keras's generators do."""
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if value is not None and not (is_integer and value >= 0):
+        raise ValueError(f"{name} is {value!r}; expected an integer of at least 0, or None")
+
+
+def _check_positive(name: str, value: Any, expected: str) -> None:
+    if not (_is_number(value) and 0 < value < math.inf):
         raise ValueError(f"{name} is {value!r}; expected {expected}")
 
 

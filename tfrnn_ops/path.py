@@ -57,7 +57,7 @@ class Request:
         recurrent_dropout: likewise, on the recurrent state.
         dropout_per_gate: whether every gate draws its own masks of these two.
         drop_connect: the rate of dropout on the recurrent kernel.
-        unroll: whether a Python loop is asked for.
+        unroll: whether a loop, if there is one, is to be Python's.
     """
 
     cell: Cell
@@ -133,11 +133,11 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
         anywhere: whether to leave aside where the call is made. Otherwise it is made here: maybe
             on a GPU, in code that XLA is to compile, or inside `use_reference`.
     """
-    options: dict[str, str] = {}
+    served: dict[str, tuple[str, str]] = {}  # how each option is, and where
     reasons: list[str] = []
 
-    def serve(option: str, how: str, *, fused: bool = True) -> None:
-        options[option] = how
+    def serve(option: str, how: str, where: str = "", *, fused: bool = True) -> None:
+        served[option] = how, where
         if not fused:
             reasons.append(f"{option}: {how}")
 
@@ -146,10 +146,8 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
         reasons.append(f"cell: there is no fused op for {cell.name}")
 
     def serve_inside(option: str, how: str, *, fused: bool = True) -> None:
-        if cell.fused is None:
-            options[option] = how
-        elif fused:
-            serve(option, f"{how}, in the fused op")
+        if fused or cell.fused is None:
+            serve(option, how, "inside")
         else:
             serve(option, f"{how}, which the fused op does not have", fused=False)
 
@@ -166,7 +164,7 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
     elif request.dropout_per_gate:
         serve_inside("dropout", f"{request.dropout}, a mask for every gate")
     else:
-        serve("dropout", f"{request.dropout}, applied to the inputs before the op")
+        serve("dropout", f"{request.dropout}, applied to the inputs", "before")
 
     if not request.drops(request.recurrent_dropout):
         rate = request.recurrent_dropout or request.options.recurrent_dropout
@@ -187,16 +185,25 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
         serve_inside(name, how, fused=bool(cell.options[name]))
 
     if request.drop_connect:
-        how = f"{request.drop_connect}, applied to the recurrent kernel before the op"
-        serve("drop_connect", how if request.training else _idle(request, request.drop_connect))
+        if request.training:
+            how = f"{request.drop_connect}, applied to the recurrent kernel"
+            serve("drop_connect", how, "before")
+        else:
+            serve("drop_connect", _idle(request, request.drop_connect))
 
     if request.unroll:
-        serve("unroll", "asks for a Python loop", fused=False)
+        serve("unroll", "asked for", "loop")
     else:
         serve("unroll", "not asked for")
 
+    def decided(*, asked_for: bool = False) -> Decision:
+        path: Path = "reference" if reasons else "fused"
+        places = _PLACES[path]
+        options = {name: f"{how}{places[where]}" for name, (how, where) in served.items()}
+        return Decision(path, tuple(reasons), options, asked_for)
+
     if anywhere:
-        return Decision("reference" if reasons else "fused", tuple(reasons), options)
+        return decided()
     if _tensorflow.is_in_xla():
         reasons.append("XLA: the call is compiled by XLA, which cannot hold the fused op")
     if cell.fused is not None and _gpu.has_op(cell.fused.op):
@@ -206,7 +213,24 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
     asked_for = _reference_forced.get()
     if asked_for:
         reasons.append("use_reference: the call is made inside tfrnn_ops.use_reference()")
-    return Decision("reference" if reasons else "fused", tuple(reasons), options, asked_for)
+    return decided(asked_for=asked_for)
+
+
+# Where an option is served, on each path.
+_PLACES: dict[Path, dict[str, str]] = {
+    "fused": {
+        "": "",
+        "inside": ", in the fused op",
+        "before": " before the op",
+        "loop": ", a hint for loops; the fused op has none",
+    },
+    "reference": {
+        "": "",
+        "inside": ", in the loop of TensorFlow ops",
+        "before": " before the loop",
+        "loop": ", a Python loop",
+    },
+}
 
 
 def _idle(request: Request, rate: float) -> str:

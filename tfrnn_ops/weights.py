@@ -26,7 +26,7 @@ itself and zeros, so the function stays the same, though maybe not every number.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -85,6 +85,7 @@ def convert(
         The arrays, in the dtype of `weights`.
 
     Raises:
+        TypeError: `weights` is no sequence, but a layer, for example.
         ValueError: a name is none of those, the number of arrays or a shape does not fit, or the
             target cannot express a GRU that resets before the product.
     """
@@ -93,6 +94,11 @@ def convert(
     for name, layout in (("source", source), ("target", target)):
         if layout not in _READERS:
             raise ValueError(f"{name} is {layout!r}; expected one of {', '.join(_READERS)}")
+    if not isinstance(weights, Iterable):
+        raise TypeError(
+            f"weights is a {type(weights).__name__}; expected a sequence of arrays, such as "
+            "layer.get_weights()"
+        )
     arrays = [np.asarray(w) for w in weights]
     order = _GATES[cell][source]
     try:

@@ -49,9 +49,9 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
       if (active) {
         dh += doutput + a.repeated[at];
         a.repeated[at] = 0;
-        const A past = Base::KeptOf(0, u) * dh;
-        dnew = dh - past;
-        dh = past;
+        const A kept = Base::KeptOf(0, u);
+        dnew = Mix(kept, A(0), dh);
+        dh = Mix(kept, dh, A(0));
       } else if (!a.options.zero_output_for_mask) {
         a.repeated[at] += doutput;
       }
@@ -239,7 +239,9 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
     }
   }
   // The gradient of what zoneout let into the state.
-  TFRNN_DEVICE A LetIn(int u) const { return a.state[Base::InUnits(u)] * (1 - Base::KeptOf(1, u)); }
+  TFRNN_DEVICE A LetIn(int u) const {
+    return Mix(Base::KeptOf(1, u), A(0), a.state[Base::InUnits(u)]);
+  }
 
   TFRNN_DEVICE void UndoCell(int u) const {
     A saved[kSaved], dsums[kSums], prev[Cell::kStates], next[Cell::kStates] = {};
@@ -251,7 +253,7 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
     TFRNN_UNROLL for (int s = 0; s < kSums; ++s) dsums[s] = 0;
     if constexpr (Cell::kEmits) {
       const std::int64_t own = Base::InUnits(u);
-      const A past = a.state[own] * Base::KeptOf(1, u);
+      const A past = Mix(Base::KeptOf(1, u), a.state[own], A(0));
       next[1] = Cell::CarryOf(fn, saved, prev[1]);
       if (a.options.layer_norm) {
         dsums[kSaved - 1] = Sum(kSaved - 1, u);

@@ -229,7 +229,7 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
   // The state after the step, or what it stays.
   TFRNN_DEVICE void PutState(int u, A next) const {
     const std::int64_t at = Base::InUnits(u);
-    const A state = active ? next + Base::KeptOf(1, u) * (a.state[at] - next) : next;
+    const A state = active ? Mix(Base::KeptOf(1, u), a.state[at], next) : next;
     a.state[at] = state;
     if (a.state_outputs != nullptr) {
       const bool zero = !active && a.options.zero_output_for_mask;
@@ -248,7 +248,7 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
   TFRNN_DEVICE void PutOutput(int u, A next) const {
     const std::int64_t at = Base::InWidth(u);
     A h = a.h[at];
-    if (active) h = prim::ToFloat(prim::FromFloat<T>(next + Base::KeptOf(0, u) * (h - next)));
+    if (active) h = prim::ToFloat(prim::FromFloat<T>(Mix(Base::KeptOf(0, u), h, next)));
     // A masked step repeats the last output, which is h; there may be none yet.
     const bool zero = !active && (a.options.zero_output_for_mask || a.started[b] == 0);
     a.h[at] = h;

@@ -91,6 +91,8 @@ class NoiseTest : public testing::TestWithParam<Rates> {
     ASSERT_EQ(run.error, "");
     ExpectClose("outputs", OutputsOf<Cell>(p, NoiseOf(p.options)), run.training[0].outputs, 4e-15);
 
+    if (p.options.training && p.options.zoneout > 0) CheckKeptBits<Cell>(c, p, options);
+
     // As masks and directions go, the gradient follows the forward pass.
     c.masked = c.backwards = true;
     p = NoisyProblemOf<Cell>(c, GetParam());
@@ -117,6 +119,26 @@ class NoiseTest : public testing::TestWithParam<Rates> {
   }
 
  private:
+  // A unit that keeps its value keeps its bits, however much larger the new value is.
+  template <template <typename> class Cell>
+  void CheckKeptBits(const Case& c, Problem<double> p, const CallOptions& options) {
+    constexpr double kTiny = 1e-20;
+    for (double& h : p.initial[0]) h *= 1e-30;
+    const LayerRun<double> run = RunLayer<Cell, double>(c, {p}, options);
+    ASSERT_EQ(run.error, "");
+    const Array<double> want = OutputsOf<Cell>(p, NoiseOf(p.options));
+    int kept = 0;
+    for (std::int64_t b = 0; b < p.shape.batch; ++b) {
+      for (std::int64_t u = 0; u < p.shape.units; ++u) {
+        const std::int64_t at = p.Row(0, b) * p.shape.units + u;
+        if (std::abs(want[at]) > kTiny) continue;
+        EXPECT_EQ(run.training[0].outputs[at], want[at]);
+        ++kept;
+      }
+    }
+    EXPECT_GT(kept, 0);
+  }
+
   template <template <typename> class Cell>
   void CheckGradients(const Case& c, const Problem<double>& p, const CallOptions& options,
                       const Results<double>& r) {

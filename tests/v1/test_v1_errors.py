@@ -154,3 +154,12 @@ def test_in_tf2():
         ours.dynamic_rnn(cell, x, initial_state=state(BATCH, 7))
     with pytest.raises(TypeError, match="state has dtype float64; expected float32"):
         ours.dynamic_rnn(cell, x, dtype=tf.float64)
+
+
+def test_a_class_is_no_cell():
+    for run_class in (
+        lambda: ours.dynamic_rnn(ours.GRUCell, state(BATCH, TIME, FEATURES), dtype=tf.float32),
+        lambda: ours.DropoutWrapper(ours.GRUCell),
+    ):
+        with pytest.raises(TypeError, match="cell is the class GRUCell; expected a cell"):
+            run_class()

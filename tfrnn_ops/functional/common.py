@@ -26,11 +26,7 @@ _LAYOUT = (
 
 
 def run(cell: Cell, arguments: Mapping[str, Any]) -> Results:
-    """Runs a cell with the arguments of its public function, by name.
-
-    It is to be called by that function itself, as the warning of the reference path points to
-    the caller of its caller.
-    """
+    """Runs a cell with the arguments of its public function, by name."""
     weights = Weights(**_pick(Weights, arguments))
     given = _pick(Options, arguments)
     for name in ("peephole", "projection", "layer_norm"):
@@ -38,7 +34,7 @@ def run(cell: Cell, arguments: Mapping[str, Any]) -> Results:
     check_bool("training", arguments["training"])
     request = Request(cell, Options(**given), training=arguments["training"])
     decision = decide(request)
-    warn_if_not_fused(decision, f"tfrnn_ops.{cell.name}", stacklevel=3)
+    warn_if_not_fused(decision, f"tfrnn_ops.{cell.name}")
     return execute(
         request,
         decision,

@@ -55,7 +55,7 @@ class Recurrent(keras.Layer):
         """The path of a call, of which it warns if it is another than before."""
         decision = decide(request)
         if decision.reasons not in self._reasons_told:
-            warn_if_not_fused(decision, f"{type(self).__name__} {self.name!r}", stacklevel=3)
+            warn_if_not_fused(decision, f"{type(self).__name__} {self.name!r}")
             self._reasons_told |= {decision.reasons}
         return decision
 
@@ -96,6 +96,23 @@ def _weights(cell: Any, request: Request) -> Weights:
             rng_alg="philox",
         )
     return Weights(**tensors)
+
+
+def broadcast_states(states: list[Any], inputs: Any, batch_axis: int) -> list[Any]:
+    """The states of a layer, of which Keras gives one row to every row of a batch."""
+    if inputs.shape[batch_axis] == 1:
+        return states
+    rows = (
+        tf.shape(inputs)[batch_axis]
+        if inputs.shape[batch_axis] is None
+        else inputs.shape[batch_axis]
+    )
+    return [
+        tf.broadcast_to(state, [rows, state.shape[1]])
+        if state.shape.rank == 2 and state.shape[0] == 1
+        else state
+        for state in states
+    ]
 
 
 def as_tensor(value: Any, dtype: str) -> Any:

@@ -73,7 +73,7 @@ class Bidirectional(AcceptsRagged, keras.layers.Bidirectional):
         else:
             _check_layer("backward_layer", backward_layer)
         self.backward_layer = backward_layer
-        _check_pair(self.forward_layer, backward_layer)
+        _check_pair(self.forward_layer, backward_layer, merge_mode)
         for one in self.directions:
             # What Keras does too: a merged output of masked steps is zero.
             one._zero_output_for_mask = layer.return_sequences
@@ -108,6 +108,9 @@ class Bidirectional(AcceptsRagged, keras.layers.Bidirectional):
             sequence_length: integers `[batch]`: how many steps of each sequence count; with a
                 mask, both hold.
 
+        Raises:
+            ValueError: there are too many or too few initial states, or a shape does not fit.
+
         Returns:
             The merged output, or a tuple of both; with `return_state` a tuple that goes on with the
             states of the forward and of the backward layer.
@@ -117,8 +120,13 @@ class Bidirectional(AcceptsRagged, keras.layers.Bidirectional):
         states: list[Any] = [None, None]
         if initial_state is not None:
             given = tf.nest.flatten(initial_state)
-            count = len(self.forward_layer.state_size)
-            states = [given[:count], given[count:]]
+            counts = [len(layer.state_size) for layer in self.directions]
+            if len(given) != sum(counts):
+                raise ValueError(
+                    f"initial_state has {len(given)} tensor(s); expected {sum(counts)}: "
+                    f"{counts[0]} of the forward layer, then {counts[1]} of the backward layer"
+                )
+            states = [given[: counts[0]], given[counts[0] :]]
         arguments = {"mask": mask, "training": training, "sequence_length": sequence_length}
         run = self._run_one_by_one if self.why_two_calls(training) else self._run_as_one
         output, *final_states = run(sequences, states, arguments)
@@ -222,7 +230,7 @@ def _check_layer(name: str, layer: Any) -> None:
         )
 
 
-def _check_pair(forward: RecurrentLayer, backward: RecurrentLayer) -> None:
+def _check_pair(forward: RecurrentLayer, backward: RecurrentLayer, merge_mode: str | None) -> None:
     if forward.go_backwards == backward.go_backwards:
         raise ValueError(
             f"backward_layer has go_backwards={backward.go_backwards}, as layer has; expected "
@@ -232,3 +240,9 @@ def _check_pair(forward: RecurrentLayer, backward: RecurrentLayer) -> None:
         ours, theirs = getattr(forward, name), getattr(backward, name)
         if ours != theirs:
             raise ValueError(f"backward_layer has {name}={theirs}; expected {ours}, as layer has")
+    widths = [layer.cell.output_size for layer in (forward, backward)]
+    if widths[0] != widths[1] and merge_mode not in ("concat", None):
+        raise ValueError(
+            f"backward_layer puts out {widths[1]} features; expected {widths[0]}, as layer does, "
+            f"for merge_mode {merge_mode!r}; 'concat' and None take any"
+        )

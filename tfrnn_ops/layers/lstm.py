@@ -84,7 +84,7 @@ class LSTM(RecurrentLayer, keras.layers.LSTM, OwnCell):
         sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; or a
             `tf.RaggedTensor` `[batch, (time), features]`; or with `input_dim` integers without the
             last axis, each for a one-hot row (of zeros if it is out of range).
-        initial_state: `[h, c]`, two `[batch, units]` tensors.
+        initial_state: `[h, c]`, each `[batch, units]`, or `[1, units]` for the whole batch.
         mask: boolean, the first two axes of `sequences`.
         training: whether dropout is in force.
         sequence_length: integers `[batch]`: how many steps of each sequence count.

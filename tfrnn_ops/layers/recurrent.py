@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfrnn_ops._arguments import as_mask
 from tfrnn_ops._execute import Results
-from tfrnn_ops.layers.base import Recurrent, as_tensor
+from tfrnn_ops.layers.base import Recurrent, as_tensor, broadcast_states
 from tfrnn_ops.layers.cell import RecurrentCell, arguments_of, check_has
 from tfrnn_ops.layers.ragged import AcceptsRagged
 from tfrnn_ops.options import LayerOptions, check_activations, check_bool, check_positive_int
@@ -162,8 +162,8 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         Args:
             sequences: `[batch, time, features]`, or `[time, batch, features]` if `time_major`; with
                 `input_dim` also integers without the last axis, each for a one-hot row.
-            initial_state: the states, each `[batch, units]`; None for those that a stateful layer
-                has kept, or zeros.
+            initial_state: the states, each `[batch, units]`, or `[1, units]` for the whole batch;
+                None for those that a stateful layer has kept, or zeros.
             mask: boolean, the first two axes of `sequences`; steps where it is False are skipped.
             training: whether dropout is in force.
             sequence_length: integers `[batch]`: how many steps of each sequence count; with a
@@ -220,8 +220,8 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
             if batch is None:
                 batch = tf.shape(sequences)[1 if self.time_major else 0]
             initial_state = self.get_initial_state(batch)
-        dtype = self.cell.compute_dtype
-        return [as_tensor(state, dtype) for state in tf.nest.flatten(initial_state)]
+        states = [as_tensor(s, self.cell.compute_dtype) for s in tf.nest.flatten(initial_state)]
+        return broadcast_states(states, sequences, 1 if self.time_major else 0)
 
     def _draw_dropout_masks(self, sequences: Any, initial_state: list[Any]) -> None:
         """Draws what Keras draws, in its order and in force or not, so that seeds agree."""

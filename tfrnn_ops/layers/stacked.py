@@ -14,7 +14,7 @@ from tfrnn_ops.layers.lstm import LSTM
 from tfrnn_ops.layers.ragged import AcceptsRagged
 from tfrnn_ops.layers.recurrent import RecurrentLayer
 from tfrnn_ops.layers.simple_rnn import SimpleRNN
-from tfrnn_ops.options import check_bool, check_positive_int, check_rate
+from tfrnn_ops.options import check_bool, check_positive_int, check_rate, check_seed
 
 _LAYERS: dict[str, type[RecurrentLayer]] = {
     layer.kind.name: layer for layer in (LSTM, GRU, SimpleRNN, IndRNN)
@@ -40,7 +40,8 @@ class StackedRNN(AcceptsRagged, keras.Layer):
             training, each element of each step on its own; unlike a layer's own `dropout`.
         return_sequences: whether to return the output of every step, or of the last only.
         return_state: whether to return the final states, too.
-        seed: determines all that is drawn in training; each layer draws its own. None for any.
+        seed: an integer that determines all that is drawn in training; each layer draws its own.
+            None for any.
         **kwargs: the other arguments of the layer class, which all layers get; and those of every
             Keras layer, such as `name` and `dtype`.
 
@@ -79,6 +80,7 @@ class StackedRNN(AcceptsRagged, keras.Layer):
         check_positive_int("num_layers", num_layers, "a number of layers above 0")
         check_bool("bidirectional", bidirectional)
         check_rate("dropout", dropout)
+        check_seed("seed", seed)
         for name, instead in _REFUSED.items():
             if kwargs.pop(name, False):
                 raise ValueError(f"{name} is True, which a stack does not have: {instead}")
@@ -180,6 +182,10 @@ class StackedRNN(AcceptsRagged, keras.Layer):
         """Makes the states of a stateful stack zeros."""
         for layer in self.rnn_layers:
             layer.reset_state()
+
+    def reset_states(self) -> None:
+        """The same, by the other name that Keras has for it."""
+        self.reset_state()
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
         """The shape of what `call` returns."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from tfrnn_ops._warnings import warn
 from tfrnn_ops.path import ReferencePathWarning
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import dimensions
@@ -303,9 +303,5 @@ def _reverse(values: Any, sequence_length: Any, time_major: bool) -> Any:
 
 
 def warn_of_steps(who: str, reasons: list[str]) -> None:
-    """Warns the caller of the caller that a cell leaves the fused ops."""
-    warnings.warn(
-        f"{who} runs step by step, not in a fused op. {'; '.join(reasons)}.",
-        ReferencePathWarning,
-        stacklevel=3,
-    )
+    """Warns that a cell leaves the fused ops."""
+    warn(f"{who} runs step by step, not in a fused op. {'; '.join(reasons)}.", ReferencePathWarning)

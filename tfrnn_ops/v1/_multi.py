@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from tfrnn_ops._warnings import warn
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._base import RNNCell
 
@@ -36,10 +36,7 @@ class MultiRNNCell(RNNCell):
         if not cells:
             raise ValueError("cells is empty; expected at least one")
         if len({id(cell) for cell in cells}) < len(cells):
-            warnings.warn(
-                "MultiRNNCell is given the same cell more than once: its weights are shared",
-                stacklevel=2,
-            )
+            warn("MultiRNNCell is given the same cell more than once: its weights are shared")
         sizes = [cell.state_size for cell in cells]
         if not state_is_tuple and any(tf.nest.is_nested(size) for size in sizes):
             raise ValueError(

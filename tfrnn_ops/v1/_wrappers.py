@@ -165,6 +165,8 @@ def check_cell(name: str, cell: Any) -> None:
     Raises:
         TypeError: it lacks some of it.
     """
+    if isinstance(cell, type):
+        raise TypeError(f"{name} is the class {cell.__name__}; expected a cell, an object of it")
     missing = [member for member in ("output_size", "state_size") if not hasattr(cell, member)]
     if not (hasattr(cell, "zero_state") or hasattr(cell, "get_initial_state")):
         missing.append("zero_state or get_initial_state")

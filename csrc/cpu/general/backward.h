@@ -54,8 +54,8 @@ class GeneralBackwardWorker : public GeneralBackwardRows<CellT, T> {
     if (Cell::kEmits && o_.cell_zoneout > 0) {
       ZoneoutRow(o_, Stream::kCellZoneout, at_.Step(t, b), s_.units, row.z);
       for (Index u = 0; u < s_.units; ++u) {
-        row.dstate_past[u] = row.z[u] * row.dstate[u];
-        row.dstate[u] -= row.dstate_past[u];
+        row.dstate_past[u] = Mix(row.z[u], row.dstate[u], A(0));
+        row.dstate[u] = Mix(row.z[u], A(0), row.dstate[u]);
       }
     }
     row.saved = from_.inputs + row.step * L::kRow;

@@ -112,8 +112,9 @@ class GeneralBackwardRows {
     }
     if (o_.zoneout > 0) ZoneoutRow(o_, Stream::kZoneout, at_.Step(t, b), width_, row.z);
     for (Index u = 0; u < width_; ++u) {
-      row.dpast[u] = o_.zoneout > 0 ? row.z[u] * row.dh[u] : A(0);
-      row.dnew[u] = row.dh[u] - row.dpast[u];
+      const A z = o_.zoneout > 0 ? row.z[u] : A(0);
+      row.dpast[u] = Mix(z, row.dh[u], A(0));
+      row.dnew[u] = Mix(z, A(0), row.dh[u]);
     }
     if (DropsSteps(o_)) StepDropoutRow(o_, at_.Step(t, b), width_, {0, width_}, row.factors);
   }

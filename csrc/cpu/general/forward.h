@@ -310,7 +310,7 @@ class GeneralForwardWorker {
     GeneralRow<A>& row = RowOf(b);
     if (o_.cell_zoneout > 0) {
       ZoneoutRow(o_, Stream::kCellZoneout, at_.Step(t, b), s_.units, z_);
-      for (Index u = 0; u < s_.units; ++u) state_[u] += z_[u] * (row.prev[1][u] - state_[u]);
+      for (Index u = 0; u < s_.units; ++u) state_[u] = Mix(z_[u], row.prev[1][u], state_[u]);
     }
     for (Index u = 0; u < padded_; ++u) row.next[1][u] = u < s_.units ? state_[u] : A(0);
     row.prev[1] = row.next[1];
@@ -337,7 +337,7 @@ class GeneralForwardWorker {
     GeneralRow<A>& row = RowOf(b);
     if (o_.zoneout > 0) {
       ZoneoutRow(o_, Stream::kZoneout, at_.Step(t, b), width_, z_);
-      for (Index u = 0; u < width_; ++u) row.new_h[u] += z_[u] * (row.h[u] - row.new_h[u]);
+      for (Index u = 0; u < width_; ++u) row.new_h[u] = Mix(z_[u], row.h[u], row.new_h[u]);
     }
     T* const to = a_.outputs + at_.OutputAt(t, b);
     StoreRow(row.new_h, width_, to);

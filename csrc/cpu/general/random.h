@@ -1,6 +1,7 @@
 // The random factors of one row of one step.
 #pragma once
 
+#include "csrc/cells/zoneout.h"
 #include "csrc/core/args.h"
 #include "csrc/core/philox.h"
 #include "csrc/cpu/isa.h"
