@@ -30,7 +30,7 @@ MAY_INCLUDE = {
     "cuda": (r"csrc/(cells|core)/.+", r"cuda/.+", STANDARD, CUDA, EMULATED, r"dlfcn\.h"),
     "tests/cpp": (r"csrc/(cells|core|cpu)/.+", r"cuda/.+\.h", STANDARD, r"gtest/.+", r"tests/.+"),
     "tests/emulator": (
-        r"csrc/(cells|core)/.+",
+        r"csrc/(cells|core|cpu)/.+",
         r"csrc/python/cuda_layer\.h",
         r"cuda/.+",
         STANDARD,
