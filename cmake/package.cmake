@@ -19,6 +19,11 @@ target_include_directories(tensorflow SYSTEM INTERFACE ${TFRNN_TF_DIR}/include)
 target_compile_definitions(tensorflow INTERFACE _GLIBCXX_USE_CXX11_ABI=1 EIGEN_MAX_ALIGN_BYTES=64)
 
 list(TRANSFORM TFRNN_CELLS REPLACE "(.+)" "csrc/ops/\\1_op.cc" OUTPUT_VARIABLE op_sources)
+if(TFRNN_CUDA)
+  # Those of the cells that have CUDA kernels.
+  file(GLOB gpu_sources CONFIGURE_DEPENDS csrc/ops/gpu/*.cc)
+  list(APPEND op_sources ${gpu_sources})
+endif()
 add_library(tfrnn_ops MODULE csrc/ops/checks.cc csrc/ops/shapes.cc ${op_sources})
 # The static CUDA runtime comes before TensorFlow: the framework library of GPU builds exports
 # cuda* symbols of its own, for another CUDA version, and would take the place of the runtime.
@@ -31,8 +36,12 @@ set(PYBIND11_FINDPYTHON ON)
 find_package(Python 3.10 COMPONENTS Interpreter Development.Module REQUIRED)
 find_package(pybind11 CONFIG REQUIRED)
 # NO_EXTRAS: link-time optimisation would buy this module nothing but a slow link.
-pybind11_add_module(_core MODULE NO_EXTRAS csrc/python/module.cc
-  csrc/python/plan_module.cc $<$<BOOL:${TFRNN_CUDA}>:csrc/python/cuda_module.cc;csrc/python/cuda_layer.cc;csrc/python/layer_options.cc>)
+set(core_sources module.cc plan_module.cc)
+if(TFRNN_CUDA)
+  list(APPEND core_sources cuda_module.cc cuda_layer.cc cuda_reserve.cc layer_options.cc)
+endif()
+list(TRANSFORM core_sources PREPEND csrc/python/)
+pybind11_add_module(_core MODULE NO_EXTRAS ${core_sources})
 target_link_libraries(_core PRIVATE tfrnn_bench tfrnn_plan ${kernels})
 target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL)
 

@@ -2,6 +2,7 @@
 // framework that holds the tensors, or, if nobody is named, the plain kernel of gemm.cuh.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -40,8 +41,11 @@ struct Gemm {
 
 // Sums in float32 (float64 for float64) and in an order that depends on the sizes alone.
 struct Blas {
-  Error (*gemm)(void* context, const Gemm& gemm, Stream stream) = nullptr;
+  Error (*gemm)(const Blas& blas, const Gemm& gemm, Stream stream) = nullptr;
   void* context = nullptr;
+  // The caller's, for the work of one stream; without any the BLAS has its own.
+  void* workspace = nullptr;
+  std::size_t workspace_bytes = 0;
 };
 
 }  // namespace tfrnn::cuda

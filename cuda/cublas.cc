@@ -16,7 +16,6 @@ namespace {
 constexpr int kOpN = 0, kOpT = 1, kDefaultAlgorithm = -1;
 constexpr int kCompute32F = 68, kCompute32FFastTf32 = 77, kCompute64F = 70;
 constexpr int kDisallowReducedPrecisionReduction = 16;  // 16-bit inputs are summed in float32
-constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
 int TypeOf(Element element) {
   switch (element) {
@@ -73,11 +72,10 @@ class Cublas {
       return "cublasCreate failed with status " + std::to_string(status);
     }
     functions_.set_math_mode(handle_, kDisallowReducedPrecisionReduction);
-    const cudaError_t error = cudaMalloc(&workspace_, kWorkspaceBytes);
-    return error == cudaSuccess ? "" : std::string("cudaMalloc: ") + cudaGetErrorString(error);
+    return "";
   }
 
-  Error Multiply(const Gemm& g, Stream stream) {
+  Error Multiply(const Blas& blas, const Gemm& g, Stream stream) {
     if (std::max({g.m, g.n, g.k, g.a.stride, g.b.stride, g.c_stride}) > INT_MAX) {
       return "a product has " + std::to_string(g.m) + " by " + std::to_string(g.n) + " by " +
              std::to_string(g.k) + " elements; cuBLAS counts them with 32 bits";
@@ -94,9 +92,15 @@ class Cublas {
     const int input = TypeOf(g.input);
 
     const std::lock_guard<std::mutex> lock(mutex_);
+    void* workspace = blas.workspace;
+    std::size_t workspace_bytes = blas.workspace_bytes;
+    if (workspace == nullptr) {
+      if (const Error error = OwnWorkspace(&workspace); !error.empty()) return error;
+      workspace_bytes = kCublasWorkspaceBytes;
+    }
     int status = functions_.set_stream(handle_, stream);
     // A new stream takes the workspace away.
-    if (status == 0) status = functions_.set_workspace(handle_, workspace_, kWorkspaceBytes);
+    if (status == 0) status = functions_.set_workspace(handle_, workspace, workspace_bytes);
     if (status == 0) {
       // cuBLAS counts by columns: it sees every matrix transposed, and the product backwards.
       status = functions_.gemm(handle_, g.b.transposed ? kOpT : kOpN, g.a.transposed ? kOpT : kOpN,
@@ -108,6 +112,18 @@ class Cublas {
   }
 
  private:
+  Error OwnWorkspace(void** workspace) {
+    if (workspace_ == nullptr) {
+      const cudaError_t error = cudaMalloc(&workspace_, kCublasWorkspaceBytes);
+      if (error != cudaSuccess) {
+        cudaGetLastError();  // so that nobody else is told of it
+        return std::string("cudaMalloc: ") + cudaGetErrorString(error);
+      }
+    }
+    *workspace = workspace_;
+    return "";
+  }
+
   const Functions functions_;
   void* handle_ = nullptr;
   void* workspace_ = nullptr;
@@ -132,8 +148,8 @@ Error FindCublas(Blas* blas) {
     of_device[device] = created.release();
   }
   blas->context = of_device[device];
-  blas->gemm = [](void* context, const Gemm& gemm, Stream stream) {
-    return static_cast<Cublas*>(context)->Multiply(gemm, stream);
+  blas->gemm = [](const Blas& found, const Gemm& gemm, Stream stream) {
+    return static_cast<Cublas*>(found.context)->Multiply(found, gemm, stream);
   };
   return "";
 }

@@ -140,7 +140,7 @@ Error LaunchGemm(const Gemm& g, bool matrices, Stream stream) {
 template <typename T>
 Error RunGemm(const Gemm& g, const Blas& blas, Stream stream) {
   if (g.m == 0 || g.n == 0) return "";
-  if (blas.gemm != nullptr) return blas.gemm(blas.context, g, stream);
+  if (blas.gemm != nullptr && g.k > 0) return blas.gemm(blas, g, stream);
   DeviceLimits device;
   const Error error = CurrentDevice(&device);
   if (!error.empty()) return error;

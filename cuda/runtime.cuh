@@ -57,6 +57,11 @@ inline Error Zero(void* data, std::size_t bytes, Stream stream) {
   return ErrorOf(cudaMemsetAsync(data, 0, bytes, stream), "cudaMemsetAsync");
 }
 
+inline Error CopyOnDevice(void* to, const void* from, std::size_t bytes, Stream stream) {
+  return ErrorOf(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream),
+                 "cudaMemcpyAsync");
+}
+
 template <typename... Parameters>
 Error Launch(void (*kernel)(Parameters...), const LaunchConfig& config,
              const Parameters&... arguments) {

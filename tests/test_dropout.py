@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 from cells import draws_a_mask_for_every_gate, every_cell, layer_pair, random_mask
 from gradients import values_and_gradients
-from tolerance import assert_close
+from problems import problem
+from tolerance import assert_close, assert_same_bits
 
 import tfrnn_ops
 
@@ -104,3 +105,33 @@ def test_dropout_without_a_seed_follows_the_global_one(case):
         keras.utils.set_random_seed(5)
         outputs.append(case.layer(6, module, dropout=0.5)(inputs(), training=True))
     assert_close(outputs[1], outputs[0])
+
+
+@every_cell
+def test_the_op_takes_one_mask_for_all_gates(case):
+    kind = case.layer(6).kind
+    given = problem(kind.name).tensors("float32")
+    mask = tf.cast(tf.random.stateless_uniform([1, 3, 6], [1, 2]) < 0.7, "float32") / 0.7
+    variables = given.arrays()
+
+    def call(factors):
+        def run():
+            results = kind.fused(
+                given.inputs,
+                given.states,
+                *given.weights.values(),
+                None,
+                recurrent_dropout_mask=factors,
+                keep_reserve=True,
+            )
+            return tf.nest.flatten(results)
+
+        with tf.GradientTape() as tape:
+            tape.watch(variables)
+            values, gradients = values_and_gradients(run, variables)
+        return values, gradients, tape.gradient(gradients[0], variables)
+
+    each, one = call(tf.tile(mask, [kind.gates, 1, 1])), call(mask)
+    assert_same_bits(one[0], each[0])
+    assert_same_bits(one[1], each[1])
+    assert_close(one[2], each[2])

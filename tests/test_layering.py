@@ -29,6 +29,7 @@ MAY_INCLUDE = {
     ),
     "cuda": (r"csrc/(cells|core)/.+", r"cuda/.+", STANDARD, CUDA, EMULATED, r"dlfcn\.h"),
     "tests/cpp": (r"csrc/(cells|core|cpu)/.+", r"cuda/.+\.h", STANDARD, r"gtest/.+", r"tests/.+"),
+    "tests/emulator/ops": (r"csrc/ops/.+", r"cuda/.+\.h", STANDARD, r"tests/emulator/.+"),
     "tests/emulator": (
         r"csrc/(cells|core|cpu)/.+",
         r"csrc/python/cuda_layer\.h",
@@ -39,7 +40,7 @@ MAY_INCLUDE = {
         r"tests/(cpp/naive\.h|emulator/.+)",
         CUDA,
     ),
-    "tests/gpu": (r"tests/emulator/prim_test\.cc",),
+    "tests/gpu": (r"tests/emulator/prim_test\.cc", r"gtest/.+", STANDARD, CUDA),
 }
 SUFFIXES = {".h", ".cc", ".cu", ".cuh", ".inl"}
 

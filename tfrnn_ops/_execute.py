@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfrnn_ops import _arguments
 from tfrnn_ops._arguments import Weights
-from tfrnn_ops._cells import Cell
 from tfrnn_ops.path import Decision, ReferencePathWarning, Request, activation_name
 
 
@@ -87,8 +86,8 @@ def execute(
             states,
             *own_weights,
             mask,
-            input_dropout_mask=_per_gate(cell, input_dropout_mask),
-            recurrent_dropout_mask=_per_gate(cell, recurrent_dropout_mask),
+            input_dropout_mask=_factors(input_dropout_mask),
+            recurrent_dropout_mask=_factors(recurrent_dropout_mask),
             keep_reserve=keep_reserve,
             **keywords,
         )
@@ -138,11 +137,11 @@ def _option_keywords(
     return keywords
 
 
-def _per_gate(cell: Cell, mask: Any) -> Any:
-    """Dropout factors `[gates, batch, width]`, from one for each gate or one for all."""
+def _factors(mask: Any) -> Any:
+    """Dropout factors `[gates, batch, width]`, or `[1, batch, width]` if one serves all gates."""
     if mask is None:
         return None
-    return tf.stack(list(mask) if isinstance(mask, (list, tuple)) else [mask] * cell.gates)
+    return tf.stack(list(mask)) if isinstance(mask, (list, tuple)) else mask[tf.newaxis]
 
 
 def warn_if_not_fused(decision: Decision, who: str, stacklevel: int) -> None:

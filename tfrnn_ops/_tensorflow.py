@@ -5,6 +5,7 @@ Each function falls back to the safe answer where a TensorFlow version lacks the
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,14 +30,44 @@ def is_in_xla() -> bool:
         return False
 
 
-def devices_with_kernel(op: str) -> set[str]:
+@functools.cache
+def devices_with_kernel(op: str) -> frozenset[str]:
     """The device types, such as "CPU", that have a kernel for the op."""
     try:
         from tensorflow.python.framework import kernels
 
-        return {k.device_type for k in kernels.get_registered_kernels_for_op(op).kernel}
+        return frozenset(k.device_type for k in kernels.get_registered_kernels_for_op(op).kernel)
     except (ImportError, AttributeError):
-        return {"CPU"}
+        return frozenset({"CPU"})
+
+
+@functools.cache
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU; it has from the first op on what it will ever have."""
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def device_asked_for() -> str | None:
+    """The type of device, such as "GPU", that `tf.device` asks for here; None if it does not."""
+    try:
+        from tensorflow.python.eager import context
+
+        if name := context.context().device_name:
+            return tf.DeviceSpec.from_string(name).device_type
+        if tf.executing_eagerly():
+            return None
+        for asked in tf.compat.v1.get_default_graph()._device_function_stack.peek_objs():
+            if asked.function is None:  # tf.device(None)
+                return None
+            try:
+                kind = tf.DeviceSpec.from_string(asked.display_name).device_type
+            except ValueError:  # a function, which nobody can ask without an op
+                return None
+            if kind is not None:
+                return kind
+    except (ImportError, AttributeError):
+        pass
+    return None
 
 
 def has_tangents(tensors: Iterable[Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops import _core, _tensorflow
+from tfrnn_ops import _core, _gpu, _tensorflow
 from tfrnn_ops.layers.base import Recurrent
 from tfrnn_ops.layers.bidirectional import Bidirectional
 from tfrnn_ops.layers.recurrent import RecurrentLayer
@@ -118,18 +118,21 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
     decision = decide(request)
     sizes = _sizes(layer, inputs)
     dtype = layer.compute_dtype
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    on_gpu = _gpu.is_there()
     notes = []
     if decision.path == "fused" and request.cell.fused:
         op = request.cell.fused.op
         kernel = f"{op}, {dtype}"
         devices = _tensorflow.devices_with_kernel(op)
-        on_gpu &= "GPU" in devices
+        on_gpu = _gpu.has_op(op)
         if "GPU" not in devices:
             notes.append(
                 f"{op} has kernels for {', '.join(sorted(devices))} only; on a machine with a "
                 "GPU, TensorFlow runs it on the CPU"
             )
+        if on_gpu and sizes["batch"] is not None:
+            given = _core_name(request), dtype, sizes["batch"], layer.units
+            notes += _gpu.plans(*given, request.gpu_features, training)
     else:
         loop = "a Python loop" if request.unroll else "tf.while_loop"
         kernel = f"tfrnn_ops.reference.{request.cell.name}, {dtype}: {loop} of TensorFlow ops"
@@ -145,20 +148,41 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
         reasons=decision.reasons,
         options=decision.options,
         notes=tuple(notes),
-        gradient_bytes=_gradient_bytes(request, sizes, dtype) if decision.path == "fused" else None,
+        gradient_bytes=(
+            _gradient_bytes(request, sizes, dtype, on_gpu) if decision.path == "fused" else None
+        ),
     )
 
 
-def _gradient_bytes(request: Request, sizes: Mapping[str, int | None], dtype: str) -> int | None:
+def _core_name(request: Request) -> str:
+    """A cell's name in `_core`, where a GRU is one of two cells."""
+    before = request.cell.name == "gru" and not request.options.reset_after
+    return "gru_reset_before" if before else request.cell.name
+
+
+def _gradient_bytes(
+    request: Request, sizes: Mapping[str, int | None], dtype: str, on_gpu: bool
+) -> int | None:
     """What the fused op keeps for the gradient; None if a size that it depends on is not known."""
     batch, time = sizes["batch"], sizes.get("time", 1)
     if batch is None or time is None:
         return None
     cell, options = request.cell, request.options
-    before = cell.name == "gru" and not options.reset_after
+    if on_gpu:
+        kept: int = _core.gpu_reserve_bytes(
+            _core_name(request),
+            dtype,
+            batch=batch,
+            time=time,
+            units=sizes["units"],
+            projection=sizes.get("outputs") or 0,
+            cell_zoneout=options.cell_zoneout,
+            features=list(request.gpu_features),
+        )
+        return kept
     chosen = (activation_name(getattr(options, name)) for name in cell.activations)
     return _core.reserve_bytes(
-        "gru_reset_before" if before else cell.name,
+        _core_name(request),
         dtype,
         batch=batch,
         time=time,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfrnn_ops import _tensorflow
+from tfrnn_ops import _gpu, _tensorflow
 from tfrnn_ops._cells import Cell
 from tfrnn_ops.options import Options
 
@@ -85,6 +85,26 @@ class Request:
             idle += ("recurrent_dropout",)
         return tuple(n for n in self.cell.options if n not in idle and self.options.is_on(n))
 
+    @property
+    def gpu_features(self) -> tuple[str, ...]:
+        """What the call asks for, as `_core.gpu_features()` names it."""
+        asked = set(self.in_force)
+        plain = dict(zip(self.cell.activations, ("tanh", "sigmoid"), strict=False))
+        found = {
+            "projection": "projection" in asked,
+            "layer_norm": "layer_norm" in asked,
+            "vectors": "peephole" in asked or self.cell.diagonal,
+            "activations": any(
+                activation_name(getattr(self.options, name)) != usual
+                for name, usual in plain.items()
+            ),
+            "cell_clip": "cell_clip" in asked,
+            "cell_states": "return_cell_states" in asked,
+            "input_dropout": self.dropout_per_gate and self.drops(self.dropout),
+            "per_gate_dropout": self.dropout_per_gate and self.drops(self.recurrent_dropout),
+        }
+        return tuple(name for name, is_asked in found.items() if is_asked)
+
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
@@ -109,7 +129,7 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
     Args:
         request: what the call asks for.
         anywhere: whether to leave aside where the call is made. Otherwise it is made here: maybe
-            in code that XLA is to compile, or inside `use_reference`.
+            on a GPU, in code that XLA is to compile, or inside `use_reference`.
     """
     options: dict[str, str] = {}
     reasons: list[str] = []
@@ -177,6 +197,10 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
         return Decision("reference" if reasons else "fused", tuple(reasons), options)
     if _tensorflow.is_in_xla():
         reasons.append("XLA: the call is compiled by XLA, which cannot hold the fused op")
+    if cell.fused is not None and _gpu.has_op(cell.fused.op):
+        missing = _gpu.obstacle(request.gpu_features, request.options.recompute or 0)
+        if missing:
+            reasons.append(f"GPU: {missing}")
     asked_for = _reference_forced.get()
     if asked_for:
         reasons.append("use_reference: the call is made inside tfrnn_ops.use_reference()")

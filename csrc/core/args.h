@@ -42,6 +42,7 @@ struct RnnOptions {
   bool layer_norm = false;  // there is a tensor of that name
   Activation activation = Activation::kTanh, recurrent_activation = Activation::kSigmoid;
   bool training = false;         // random factors are drawn; else zoneout takes its expectation
+  bool shared_dropout = false;   // recurrent_dropout is [1, B, H]: all gates have the same
   double recurrent_dropout = 0;  // rate, a new mask each step, the same for all gates
   double zoneout = 0, cell_zoneout = 0;  // rates, of h and of the second state
   std::uint64_t seed[2] = {};            // see philox.h

@@ -6,18 +6,18 @@
 
 namespace tfrnn {
 
-template <typename TF>
-class ForwardOp : public RnnOp<TF> {
-  using Base = RnnOp<TF>;
+template <typename Engine>
+class ForwardOp : public RnnOp<Engine> {
+  using Base = RnnOp<Engine>;
   using typename Base::T;
 
  public:
-  ForwardOp(OpKernelConstruction* c, RnnCell<TF> cell) : Base(c, std::move(cell)) {
+  ForwardOp(OpKernelConstruction* c, const RnnCell<Engine>& cell) : Base(c, cell) {
     OP_REQUIRES_OK(c, c->GetAttr("keep_reserve", &keep_reserve_));
   }
 
   void Compute(OpKernelContext* ctx) override {
-    const int states = this->cell_.counts.states;
+    const int states = this->counts_.states;
     Call<T> call;
     OP_REQUIRES_OK(ctx, this->Read(ctx, &call));
     const RnnShape& shape = call.shape;
@@ -47,31 +47,32 @@ class ForwardOp : public RnnOp<TF> {
     const bool recomputes = keep_reserve_ && this->recompute_ > 0;
     int64_t reserve_bytes = recomputes ? segments.bytes() : 0;
     if (keep_reserve_ && !recomputes) {
-      reserve_bytes = static_cast<int64_t>(this->cell_.kernels->reserve_bytes(shape, args.options));
+      reserve_bytes = this->engine_.ReserveBytes(shape, args.options);
     }
     OP_REQUIRES_OK(ctx, ctx->allocate_output(2 + states, TensorShape({reserve_bytes}), &output));
     uint8_t* const reserve = output->flat<uint8_t>().data();
-    if (recomputes) {
-      OP_REQUIRES_OK(ctx, ForwardSegments(ctx, segments, args, reserve));
-      return;
+    if constexpr (Engine::kHasSegments) {
+      if (recomputes) {
+        OP_REQUIRES_OK(ctx, ForwardSegments(ctx, segments, args, reserve));
+        return;
+      }
     }
     if (reserve_bytes > 0) args.reserve_space = reserve;
-    OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->forward_workspace,
-                                     this->cell_.kernels->forward));
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
   }
 
  private:
   // One segment after the other, keeping the states between them.
   absl::Status ForwardSegments(OpKernelContext* ctx, const Segments<T>& segments,
                                const ForwardArgs<T>& whole, uint8_t* reserve) const {
-    const cpu::Pool pool = this->PoolFor(ctx, whole.shape);
+    const auto& kernels = this->engine_.kernels();
+    const auto pool = this->engine_.PoolFor(ctx, whole.shape);
     ForwardArgs<T> first = whole;
     first.shape = segments.Shape(0);
     Tensor workspace;
     TF_RETURN_IF_ERROR(ctx->allocate_temp(
         tensorflow::DT_UINT8,
-        TensorShape({static_cast<int64_t>(this->cell_.kernels->forward_workspace(first, pool))}),
-        &workspace));
+        TensorShape({static_cast<int64_t>(kernels.forward_workspace(first, pool))}), &workspace));
     for (int64_t i = 0; i < segments.count(); ++i) {
       ForwardArgs<T> args = whole;
       args.shape = segments.Shape(i);
@@ -85,7 +86,7 @@ class ForwardOp : public RnnOp<TF> {
         args.final[0] = segments.H(reserve, i + 1);
         args.carry_out = segments.Carry(reserve, i + 1);
       }
-      this->cell_.kernels->forward(args, pool);
+      kernels.forward(args, pool);
     }
     return absl::OkStatus();
   }

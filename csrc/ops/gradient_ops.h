@@ -7,10 +7,10 @@
 
 namespace tfrnn {
 
-template <typename TF>
-class GradientOp : public RnnOp<TF> {
+template <typename Engine>
+class GradientOp : public RnnOp<Engine> {
  public:
-  using Base = RnnOp<TF>;
+  using Base = RnnOp<Engine>;
   using Base::Base;
   using typename Base::T;
 
@@ -22,8 +22,8 @@ class GradientOp : public RnnOp<TF> {
     TF_RETURN_IF_ERROR(CheckShape("outputs", ctx->input(this->in_.outputs()),
                                   this->RowsShape(shape, shape.Hidden())));
     const Tensor& opaque = ctx->input(this->in_.opaque());
-    const std::size_t bytes = this->cell_.kernels->reserve_bytes(shape, call->options);
-    if (opaque.NumElements() == static_cast<int64_t>(bytes)) return absl::OkStatus();
+    const int64_t bytes = this->engine_.ReserveBytes(shape, call->options);
+    if (opaque.NumElements() == bytes) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         opaque_name, " must hold the ", bytes, " bytes of a forward op run with the same shapes ",
         "and keep_reserve=true on this machine, found ", opaque.NumElements()));
@@ -31,16 +31,16 @@ class GradientOp : public RnnOp<TF> {
 };
 
 // The recurrence.
-template <typename TF>
-class GradOp : public GradientOp<TF> {
-  using Base = GradientOp<TF>;
+template <typename Engine>
+class GradOp : public GradientOp<Engine> {
+  using Base = GradientOp<Engine>;
   using typename Base::T;
 
  public:
   using Base::Base;
 
   void Compute(OpKernelContext* ctx) override {
-    const CellCounts& counts = this->cell_.counts;
+    const CellCounts& counts = this->counts_;
     const Operands& in = this->in_;
     Call<T> call;
     OP_REQUIRES_OK(ctx, this->Read(ctx, "reserve_space", &call));
@@ -75,29 +75,28 @@ class GradOp : public GradientOp<TF> {
     }
     OP_REQUIRES_OK(ctx,
                    ctx->allocate_output(counts.states, ctx->input(in.vectors()).shape(), &output));
-    if (call.vectors != nullptr) args.dvectors = Cleared(output);
+    if (call.vectors != nullptr) OP_REQUIRES_OK(ctx, Cleared(ctx, output, &args.dvectors));
     OP_REQUIRES_OK(
         ctx, ctx->allocate_output(counts.states + 1, ctx->input(in.layer_norm()).shape(), &output));
-    if (call.layer_norm != nullptr) args.dlayer_norm = Cleared(output);
+    if (call.layer_norm != nullptr) OP_REQUIRES_OK(ctx, Cleared(ctx, output, &args.dlayer_norm));
     // In the memory of reserve_space if nobody else reads that.
     OP_REQUIRES_OK(ctx, ctx->forward_input_or_allocate_output({in.opaque()}, counts.states + 2,
                                                               reserve.shape(), &output));
     args.dgates = output->template flat<uint8_t>().data();
-    OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->backward_workspace,
-                                     this->cell_.kernels->backward));
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
   }
 
  private:
   // Zeros, for a batch without rows: the engine then does nothing.
-  static T* Cleared(Tensor* tensor) {
-    tensor->flat<TF>().setZero();
-    return Base::Data(tensor);
+  absl::Status Cleared(OpKernelContext* ctx, Tensor* tensor, T** data) const {
+    *data = Base::Data(tensor);
+    return this->engine_.Clear(ctx, *data, tensor->NumElements() * sizeof(T));
   }
 };
 
-template <typename TF>
-class GradInputOp : public GradientOp<TF> {
-  using Base = GradientOp<TF>;
+template <typename Engine>
+class GradInputOp : public GradientOp<Engine> {
+  using Base = GradientOp<Engine>;
   using typename Base::T;
 
  public:
@@ -113,14 +112,13 @@ class GradInputOp : public GradientOp<TF> {
     Tensor* dx = nullptr;
     OP_REQUIRES_OK(ctx, ctx->allocate_output(0, ctx->input(this->in_.x()).shape(), &dx));
     args.dx = Base::Data(dx);
-    OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->input_gradient_workspace,
-                                     this->cell_.kernels->input_gradient));
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
   }
 };
 
-template <typename TF>
-class GradWeightsOp : public GradientOp<TF> {
-  using Base = GradientOp<TF>;
+template <typename Engine>
+class GradWeightsOp : public GradientOp<Engine> {
+  using Base = GradientOp<Engine>;
   using typename Base::T;
 
  public:
@@ -150,8 +148,7 @@ class GradWeightsOp : public GradientOp<TF> {
     args.drecurrent_kernel = Base::Data(drecurrent_kernel);
     if (has_bias) args.dbias = Base::Data(dbias);
     if (call.projection != nullptr) args.dprojection = Base::Data(dprojection);
-    OP_REQUIRES_OK(ctx, this->Launch(ctx, args, this->cell_.kernels->weight_gradient_workspace,
-                                     this->cell_.kernels->weight_gradient));
+    OP_REQUIRES_OK(ctx, this->engine_.Run(ctx, args));
   }
 };
 

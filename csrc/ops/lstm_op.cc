@@ -1,22 +1,14 @@
 // TfrnnLstm and its gradient; vectors are the peepholes of i, f and o.
-#include "csrc/cells/lstm.h"
-#include "csrc/ops/register.h"
+#include "csrc/ops/register_cpu.h"
 
 namespace tfrnn {
 namespace {
-
-struct SelectLstm {
-  template <typename TF>
-  static RnnCell<TF> Cell(OpKernelConstruction*) {
-    return DescribeCell<Lstm, TF>();
-  }
-};
 
 CellCounts Counts(InferenceContext*) { return CountsOf<Lstm>(); }
 
 }  // namespace
 
 TFRNN_DECLARE_OPS("TfrnnLstm", Counts, );
-TFRNN_REGISTER_CELL("TfrnnLstm", SelectLstm);
+TFRNN_REGISTER_CPU_CELL("TfrnnLstm", SelectLstm);
 
 }  // namespace tfrnn

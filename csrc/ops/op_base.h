@@ -1,13 +1,11 @@
-// What all the ops do: read the attributes, check the operands, lend TensorFlow's threads and
-// memory to the engine. No arithmetic.
+// What all the ops do, whatever their device: read the attributes and check the operands. No
+// arithmetic.
 #pragma once
 
-#include <utility>
-
+#include "csrc/ops/call.h"
 #include "csrc/ops/checks.h"
 #include "csrc/ops/rnn_cell.h"
 #include "csrc/ops/signature.h"
-#include "csrc/ops/tf_pool.h"
 
 namespace tfrnn {
 
@@ -15,29 +13,19 @@ using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 
-// The operands of a call, checked. Absent tensors are null.
-template <typename T>
-struct Call {
-  RnnShape shape;
-  RnnOptions options;
-  const T *x, *initial[kMaxStates], *kernel, *recurrent_kernel = nullptr, *bias = nullptr;
-  const bool* mask = nullptr;
-  const T *input_dropout = nullptr, *recurrent_dropout = nullptr, *vectors = nullptr;
-  const T *layer_norm = nullptr, *projection = nullptr;
-};
-
-template <typename TF>
+template <typename Engine>
 class RnnOp : public OpKernel {
  public:
-  using T = typename Storage<TF>::type;
+  using TF = typename Engine::TF;
+  using T = typename Engine::T;
 
-  RnnOp(OpKernelConstruction* c, RnnCell<TF> cell)
-      : OpKernel(c), cell_(std::move(cell)), in_{cell_.counts.states} {
+  RnnOp(OpKernelConstruction* c, const RnnCell<Engine>& cell)
+      : OpKernel(c), counts_(cell.counts), in_{cell.counts.states}, engine_(cell) {
     int states;
     OP_REQUIRES_OK(c, c->GetAttr("states", &states));
-    OP_REQUIRES(c, states == cell_.counts.states,
-                absl::InvalidArgumentError(absl::StrCat(
-                    "initial_state must hold ", cell_.counts.states, " tensors, found ", states)));
+    OP_REQUIRES(c, states == counts_.states,
+                absl::InvalidArgumentError(absl::StrCat("initial_state must hold ", counts_.states,
+                                                        " tensors, found ", states)));
     OP_REQUIRES_OK(c, c->GetAttr("time_major", &time_major_));
     OP_REQUIRES_OK(c, c->GetAttr("go_backwards", &options_.go_backwards));
     OP_REQUIRES_OK(c, c->GetAttr("zero_output_for_mask", &options_.zero_output_for_mask));
@@ -45,7 +33,7 @@ class RnnOp : public OpKernel {
     OP_REQUIRES_OK(c, c->GetAttr("layer_norm_carry", &options_.layer_norm_carry));
     OP_REQUIRES_OK(c, c->GetAttr("return_cell_states", &return_cell_states_));
     OP_REQUIRES_OK(c, c->GetAttr("recompute", &recompute_));
-    OP_REQUIRES(c, cell_.counts.states > 1 || !return_cell_states_,
+    OP_REQUIRES(c, counts_.states > 1 || !return_cell_states_,
                 absl::InvalidArgumentError("return_cell_states must be false: the cell has no "
                                            "state besides its output"));
     OP_REQUIRES_OK(c, ReadActivation(c, "activation", &options_.activation));
@@ -73,7 +61,7 @@ class RnnOp : public OpKernel {
 
   // Checks all operands of a call.
   absl::Status Read(OpKernelContext* ctx, Call<T>* call) const {
-    const CellCounts& counts = cell_.counts;
+    const CellCounts& counts = counts_;
     const Tensor& x = ctx->input(in_.x());
     const Tensor& kernel = ctx->input(in_.kernel());
     const Tensor& projection = ctx->input(in_.projection());
@@ -123,8 +111,11 @@ class RnnOp : public OpKernel {
                                              : TensorShape({shape.batch, shape.time})));
     TF_RETURN_IF_ERROR(check_any("input_dropout", in_.input_dropout(),
                                  TensorShape({counts.gates, shape.batch, shape.input})));
-    TF_RETURN_IF_ERROR(check_any("recurrent_dropout", in_.recurrent_dropout(),
-                                 TensorShape({counts.gates, shape.batch, hidden})));
+    const Tensor& recurrent_dropout = ctx->input(in_.recurrent_dropout());
+    call->shared_dropout = recurrent_dropout.dims() == 3 && recurrent_dropout.dim_size(0) == 1;
+    TF_RETURN_IF_ERROR(
+        check_any("recurrent_dropout", in_.recurrent_dropout(),
+                  TensorShape({call->shared_dropout ? 1 : counts.gates, shape.batch, hidden})));
     if (counts.vectors == 0 && !Absent(ctx->input(in_.vectors()))) {
       return absl::InvalidArgumentError("vectors must be absent: the cell has none");
     }
@@ -143,52 +134,28 @@ class RnnOp : public OpKernel {
     const Tensor& mask = ctx->input(in_.mask());
     if (mask.NumElements() > 0) call->mask = mask.flat<bool>().data();
     call->input_dropout = DataIfAny(ctx->input(in_.input_dropout()));
-    call->recurrent_dropout = DataIfAny(ctx->input(in_.recurrent_dropout()));
+    call->recurrent_dropout = DataIfAny(recurrent_dropout);
     call->vectors = DataIfAny(ctx->input(in_.vectors()));
     call->layer_norm = DataIfAny(ctx->input(in_.layer_norm()));
     call->projection = DataIfAny(projection);
+    call->cell_states = return_cell_states_, call->recompute = recompute_;
     call->options = options_;
     call->options.layer_norm = call->layer_norm != nullptr;
     TF_RETURN_IF_ERROR(ReadSeed(ctx->input(in_.seed()), &call->options));
     call->options.general = NeedsGeneralLoops(*call);
-    return absl::OkStatus();
+    return engine_.Prepare(ctx, call);
   }
 
-  // TensorFlow's intra-op threads, or none for work too small to share.
-  cpu::Pool PoolFor(OpKernelContext* ctx, const RnnShape& shape) const {
-    constexpr double kWorthSharing = 2e6;  // multiply-adds: less is over before a thread wakes up
-    const double work = static_cast<double>(shape.time) * shape.batch * shape.units *
-                        (shape.input + shape.Hidden()) * cell_.counts.gates;
-    const auto* workers = ctx->device()->tensorflow_cpu_worker_threads();
-    if (work < kWorthSharing || workers == nullptr || workers->num_threads < 2) return {};
-    return PoolOn(workers->workers);
-  }
-
-  // Sizes the workspace of one engine call, then makes the call.
-  template <typename Args>
-  absl::Status Launch(OpKernelContext* ctx, Args args,
-                      std::size_t (*workspace_bytes)(const Args&, const cpu::Pool&),
-                      void (*run)(const Args&, const cpu::Pool&)) const {
-    const cpu::Pool pool = PoolFor(ctx, args.shape);
-    Tensor workspace;
-    const absl::Status status = ctx->allocate_temp(
-        tensorflow::DT_UINT8, TensorShape({static_cast<int64_t>(workspace_bytes(args, pool))}),
-        &workspace);
-    if (!status.ok()) return status;
-    args.workspace = workspace.flat<uint8_t>().data();
-    run(args, pool);
-    return absl::OkStatus();
-  }
-
-  RnnCell<TF> cell_;
+  const CellCounts counts_;
   const Operands in_;
+  Engine engine_;
   bool return_cell_states_ = false;
   int recompute_ = 0;
 
  private:
   bool NeedsGeneralLoops(const Call<T>& call) const {
     const RnnOptions& o = call.options;
-    return !cell_.counts.recurrent || call.vectors != nullptr || call.layer_norm != nullptr ||
+    return !counts_.recurrent || call.vectors != nullptr || call.layer_norm != nullptr ||
            call.projection != nullptr || return_cell_states_ || o.activation != Activation::kTanh ||
            o.recurrent_activation != Activation::kSigmoid ||
            (o.training && o.recurrent_dropout > 0) || o.zoneout > 0 || o.cell_zoneout > 0 ||

@@ -2,24 +2,28 @@
 // each runs forward once more, from the states that were kept, and then backward.
 #pragma once
 
+#include <algorithm>
+
 #include "csrc/core/segments.h"
+#include "csrc/ops/cpu_engine.h"
 #include "csrc/ops/gradient_ops.h"
 
 namespace tfrnn {
 
-template <typename TF>
-class GradRecomputeOp : public RnnOp<TF> {
-  using Base = RnnOp<TF>;
+template <typename Engine>
+class GradRecomputeOp : public RnnOp<Engine> {
+  using Base = RnnOp<Engine>;
   using typename Base::T;
+  using typename Base::TF;
   using A = ComputeType<T>;
 
  public:
-  GradRecomputeOp(OpKernelConstruction* c, RnnCell<TF> cell) : Base(c, std::move(cell)) {
+  GradRecomputeOp(OpKernelConstruction* c, const RnnCell<Engine>& cell) : Base(c, cell) {
     OP_REQUIRES_OK(c, c->GetAttr("skip_input", &skips_input_));
   }
 
   void Compute(OpKernelContext* ctx) override {
-    const CellCounts& counts = this->cell_.counts;
+    const CellCounts& counts = this->counts_;
     const Operands& in = this->in_;
     Call<T> call;
     OP_REQUIRES_OK(ctx, this->Read(ctx, &call));
@@ -66,7 +70,7 @@ class GradRecomputeOp : public RnnOp<TF> {
     const TensorShape rows = this->RowsShape(shape, shape.Hidden());
     TF_RETURN_IF_ERROR(CheckShape("outputs", ctx->input(in.outputs()), rows));
     TF_RETURN_IF_ERROR(CheckShape("doutputs", ctx->input(in.doutputs()), rows));
-    for (int s = 0; s < this->cell_.counts.states; ++s) {
+    for (int s = 0; s < this->counts_.states; ++s) {
       TF_RETURN_IF_ERROR(CheckShape(s == 0 ? "dfinal_h" : "dfinal_c", ctx->input(in.dfinal(s)),
                                     this->StateShape(shape, s)));
     }
@@ -86,7 +90,7 @@ class GradRecomputeOp : public RnnOp<TF> {
 
   absl::Status Allocate(OpKernelContext* ctx, const Call<T>& call, Gradients* g) const {
     const Operands& in = this->in_;
-    const int states = this->cell_.counts.states;
+    const int states = this->counts_.states;
     const auto like = [&](int index, int operand, T** data) {
       return Like(ctx, index, ctx->input(operand).shape(), data);
     };
@@ -105,21 +109,21 @@ class GradRecomputeOp : public RnnOp<TF> {
 
   absl::Status Allocate(OpKernelContext* ctx, const Call<T>& call, const Segments<T>& segments,
                         Memory* m) const {
-    const auto& kernels = *this->cell_.kernels;
+    const auto& kernels = this->engine_.kernels();
     const RnnShape whole = call.shape, part = segments.Shape(0);
-    m->pool = this->PoolFor(ctx, whole);
+    m->pool = this->engine_.PoolFor(ctx, whole);
     const auto bytes = [&](Tensor* tensor, std::size_t count) {
       return ctx->allocate_temp(tensorflow::DT_UINT8, TensorShape({static_cast<int64_t>(count)}),
                                 tensor);
     };
     TF_RETURN_IF_ERROR(bytes(&m->reserve, kernels.reserve_bytes(part, call.options)));
     TF_RETURN_IF_ERROR(bytes(&m->outputs, sizeof(T) * part.time * part.batch * part.Hidden()));
-    for (int s = 0; s < this->cell_.counts.states; ++s) {
+    for (int s = 0; s < this->counts_.states; ++s) {
       TF_RETURN_IF_ERROR(
           bytes(&m->final[s], sizeof(T) * part.batch * (s == 0 ? part.Hidden() : part.units)));
     }
     const int64_t carried =
-        part.batch * (2 * part.Hidden() + (this->cell_.counts.states - 1) * part.units);
+        part.batch * (2 * part.Hidden() + (this->counts_.states - 1) * part.units);
     for (Tensor& carry : m->carry) TF_RETURN_IF_ERROR(bytes(&carry, sizeof(A) * carried));
     uint8_t anything = 0;  // for the pointers of which only their presence counts
     TF_RETURN_IF_ERROR(bytes(
@@ -181,13 +185,13 @@ class GradRecomputeOp : public RnnOp<TF> {
              uint8_t* kept, Memory& m) const {
     ForwardArgs<T> args = ForwardOf(call, part, segments, i, kept, m);
     args.workspace = Data8(m.forward), args.packed = m.packed;
-    this->cell_.kernels->forward(args, m.pool);
+    this->engine_.kernels().forward(args, m.pool);
   }
 
   // All gradients of a segment.
   void Back(OpKernelContext* ctx, const Call<T>& call, const RnnShape& part, int64_t i,
             const Segments<T>& segments, uint8_t* kept, Memory& m, const Gradients& g) const {
-    const auto& kernels = *this->cell_.kernels;
+    const auto& kernels = this->engine_.kernels();
     const Operands& in = this->in_;
     const bool continues = i + 1 < segments.count();
     const T* const h = i > 0 ? segments.H(kept, i) : call.initial[0];
@@ -197,7 +201,7 @@ class GradRecomputeOp : public RnnOp<TF> {
     if (this->return_cell_states_) {
       args.dstate_outputs[1] = Base::Data(ctx->input(in.dstate_outputs()));
     }
-    for (int s = 0; s < this->cell_.counts.states; ++s) {
+    for (int s = 0; s < this->counts_.states; ++s) {
       args.initial[s] = s == 0 ? h : call.initial[s];
       args.dfinal[s] = Base::Data(ctx->input(in.dfinal(s)));
       args.dinitial[s] = g.dinitial[s];

@@ -1,36 +1,35 @@
-// Declares a cell's five ops (see signature.h) and registers their CPU kernels for every dtype.
+// Registers the kernels of a cell's ops (see signature.h) for every dtype.
+//
+// `Builder` is a macro that makes a KernelDefBuilder out of an op's name, `Select` one of select.h,
+// and `Engine` an engine, see rnn_cell.h.
 #pragma once
 
 #include "csrc/ops/forward_op.h"
 #include "csrc/ops/gradient_ops.h"
-#include "csrc/ops/recompute_op.h"
-#include "csrc/ops/shapes.h"
-#include "csrc/ops/signature.h"
 
 namespace tfrnn {
 
-// An op of the cell that Select::Cell<TF>(construction context) describes.
-template <template <typename> class Op, typename Select, typename TF>
-class OpOf : public Op<TF> {
+// An op of the cell that Select::Cell<Engine>(construction context) describes.
+template <template <typename> class Op, typename Select, typename Engine>
+class OpOf : public Op<Engine> {
  public:
-  explicit OpOf(OpKernelConstruction* c) : Op<TF>(c, Select::template Cell<TF>(c)) {}
+  explicit OpOf(OpKernelConstruction* c) : Op<Engine>(c, Select::template Cell<Engine>(c)) {}
 };
 
-#define TFRNN_REGISTER_KERNEL(name, Op, Select, TF)                                          \
-  REGISTER_KERNEL_BUILDER(Name(name).Device(tensorflow::DEVICE_CPU).TypeConstraint<TF>("T"), \
-                          OpOf<Op, Select, TF>)
+#define TFRNN_REGISTER_KERNEL_FOR(Builder, name, Op, Select, Engine, TF) \
+  REGISTER_KERNEL_BUILDER(Builder(name).TypeConstraint<TF>("T"), OpOf<Op, Select, Engine<TF>>)
 
-#define TFRNN_REGISTER_CELL_FOR(name, Select, TF)                       \
-  TFRNN_REGISTER_KERNEL(name, ForwardOp, Select, TF);                   \
-  TFRNN_REGISTER_KERNEL(name "Grad", GradOp, Select, TF);               \
-  TFRNN_REGISTER_KERNEL(name "GradInput", GradInputOp, Select, TF);     \
-  TFRNN_REGISTER_KERNEL(name "GradWeights", GradWeightsOp, Select, TF); \
-  TFRNN_REGISTER_KERNEL(name "GradRecompute", GradRecomputeOp, Select, TF)
+#define TFRNN_REGISTER_KERNEL(Builder, name, Op, Select, Engine)                 \
+  TFRNN_REGISTER_KERNEL_FOR(Builder, name, Op, Select, Engine, Eigen::half);     \
+  TFRNN_REGISTER_KERNEL_FOR(Builder, name, Op, Select, Engine, Eigen::bfloat16); \
+  TFRNN_REGISTER_KERNEL_FOR(Builder, name, Op, Select, Engine, float);           \
+  TFRNN_REGISTER_KERNEL_FOR(Builder, name, Op, Select, Engine, double)
 
-#define TFRNN_REGISTER_CELL(name, Select)                 \
-  TFRNN_REGISTER_CELL_FOR(name, Select, Eigen::half);     \
-  TFRNN_REGISTER_CELL_FOR(name, Select, Eigen::bfloat16); \
-  TFRNN_REGISTER_CELL_FOR(name, Select, float);           \
-  TFRNN_REGISTER_CELL_FOR(name, Select, double)
+// All but GradRecompute, which not every engine has.
+#define TFRNN_REGISTER_CELL(Builder, name, Select, Engine)                       \
+  TFRNN_REGISTER_KERNEL(Builder, name, ForwardOp, Select, Engine);               \
+  TFRNN_REGISTER_KERNEL(Builder, name "Grad", GradOp, Select, Engine);           \
+  TFRNN_REGISTER_KERNEL(Builder, name "GradInput", GradInputOp, Select, Engine); \
+  TFRNN_REGISTER_KERNEL(Builder, name "GradWeights", GradWeightsOp, Select, Engine)
 
 }  // namespace tfrnn

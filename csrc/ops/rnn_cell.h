@@ -1,8 +1,11 @@
-// What the ops need to know of a cell at run time: its counts and its kernels.
+// What the ops need to know of a cell at run time: its counts and an engine's kernels for it.
+//
+// An engine is the policy that the op classes are templates of: CpuEngine or GpuEngine. It names
+// the dtype, TF to TensorFlow and T to the kernels, and runs the passes of a cell on its device.
 #pragma once
 
 #include "csrc/core/args.h"
-#include "csrc/cpu/kernels.h"
+#include "csrc/core/types.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/types.h"
 
@@ -41,15 +44,15 @@ constexpr CellCounts CountsOf() {
 }
 
 // A cell in one dtype of TensorFlow.
-template <typename TF>
+template <typename Engine>
 struct RnnCell {
   CellCounts counts;
-  const cpu::Kernels<typename Storage<TF>::type>* kernels;
+  const typename Engine::Kernels* kernels;
 };
 
-template <template <typename> class Cell, typename TF>
-RnnCell<TF> DescribeCell() {
-  return {CountsOf<Cell>(), &cpu::GetKernels<Cell, typename Storage<TF>::type>()};
+template <template <typename> class Cell, typename Engine>
+RnnCell<Engine> DescribeCell() {
+  return {CountsOf<Cell>(), &Engine::template KernelsOf<Cell>()};
 }
 
 }  // namespace tfrnn

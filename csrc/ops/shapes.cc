@@ -14,6 +14,12 @@ bool Absent(InferenceContext* c, ShapeHandle shape) {
          c->Value(c->Dim(shape, 0)) == 0;
 }
 
+// Whether an axis is known to have one element.
+bool IsOne(InferenceContext* c, ShapeHandle shape, int axis) {
+  return c->RankKnown(shape) && c->Rank(shape) > axis && c->ValueKnown(c->Dim(shape, axis)) &&
+         c->Value(c->Dim(shape, axis)) == 1;
+}
+
 // x is [batch, time, features], or [time, batch, features] if time_major.
 absl::Status Axes(InferenceContext* c, ShapeHandle x, DimensionHandle* time, DimensionHandle* batch,
                   bool* time_major) {
@@ -121,8 +127,9 @@ absl::Status ForwardShape(InferenceContext* c, const CellCounts& counts) {
       CheckOptional(c, "mask", in.mask(), {time_major ? time : batch, time_major ? batch : time}));
   TF_RETURN_IF_ERROR(CheckOptional(c, "input_dropout", in.input_dropout(),
                                    {c->MakeDim(counts.gates), batch, c->Dim(x, 2)}));
+  const bool shared = IsOne(c, c->input(in.recurrent_dropout()), 0);
   TF_RETURN_IF_ERROR(CheckOptional(c, "recurrent_dropout", in.recurrent_dropout(),
-                                   {c->MakeDim(counts.gates), batch, hidden}));
+                                   {c->MakeDim(shared ? 1 : counts.gates), batch, hidden}));
   TF_RETURN_IF_ERROR(
       CheckOptional(c, "vectors", in.vectors(), {c->MakeDim(counts.vectors), units}));
   TF_RETURN_IF_ERROR(c->Multiply(units, counts.layer_norm, &norm));

@@ -58,7 +58,7 @@ struct Operands {
       .Input("bias: T")                   /* [gates * units], or [2, ...]; optional */ \
       .Input("mask: bool")                /* rows, optional */                         \
       .Input("input_dropout: T")          /* [gates, batch, features], optional */     \
-      .Input("recurrent_dropout: T")      /* [gates, batch, H], optional */            \
+      .Input("recurrent_dropout: T")      /* [gates or 1, batch, H], optional */       \
       .Input("vectors: T")                /* [vectors, units], optional */             \
       .Input("layer_norm: T")             /* [2, see LayerNormWidth], optional */      \
       .Input("projection: T")             /* [units, H], optional */                   \

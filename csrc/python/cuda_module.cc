@@ -6,6 +6,7 @@
 #include <string>
 
 #include "csrc/python/cuda_layer.h"
+#include "csrc/python/cuda_reserve.h"
 #include "cuda/query_device.h"
 
 namespace py = pybind11;
@@ -47,6 +48,7 @@ void BindCuda(py::module_& m) {
       },
       "The current GPU, as gpu_plan() takes it.");
   BindCudaLayer(m);
+  BindCudaReserve(m);
 }
 
 }  // namespace tfrnn

@@ -3,10 +3,13 @@
 
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "cuda/model.h"
+#include "cuda/options.h"
 
 namespace tfrnn {
 
@@ -33,6 +36,21 @@ inline cuda::Element ElementNamed(const std::string& name) {
   using cuda::Element;
   return Named<Element>(
       "dtype", name, {Element::kFloat16, Element::kBFloat16, Element::kFloat32, Element::kFloat64});
+}
+
+inline cuda::Features FeaturesNamed(const std::vector<std::string>& names) {
+  cuda::Features features;
+  for (const std::string& name : names) {
+    const auto& known = cuda::KnownFeatures();
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const cuda::Feature& f) { return f.name == name; });
+    if (found == known.end()) {
+      throw pybind11::value_error("features: found '" + name +
+                                  "', expected names of gpu_features()");
+    }
+    features.*found->asked = true;
+  }
+  return features;
 }
 
 }  // namespace tfrnn

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <mutex>
 
 #include "tests/emulator/fiber.h"
 
@@ -220,6 +221,8 @@ void WarpOperation(const std::uint32_t* in, int in_words, std::uint32_t* out, in
 }
 
 std::string Run(const LaunchShape& shape, void (*function)(void*), void* argument) {
+  static std::mutex one_launch_at_a_time;
+  const std::lock_guard<std::mutex> lock(one_launch_at_a_time);
   const unsigned block_count = shape.grid.Count(), warp_count = (shape.threads + 31) / 32;
   std::vector<std::unique_ptr<Block>> blocks;
   std::vector<std::unique_ptr<Cluster>> clusters;

@@ -24,8 +24,8 @@ void PlainGemm(const Gemm& g) {
   }
 }
 
-inline Error RunPlainGemm(void* calls, const Gemm& g, Stream) {
-  if (calls != nullptr) ++*static_cast<int*>(calls);
+inline Error RunPlainGemm(const Blas& blas, const Gemm& g, Stream) {
+  if (blas.context != nullptr) ++*static_cast<int*>(blas.context);
   const bool same = g.output == g.input;
   switch (g.input) {
     case Element::kFloat16:

@@ -42,7 +42,7 @@ void CheckGemm(std::int64_t m, std::int64_t n, std::int64_t k, int layout, bool 
 
   std::vector<Out> want = c;
   g.a.data = a.data(), g.b.data = b.data(), g.c = want.data();
-  ASSERT_EQ(RunPlainGemm(nullptr, g, nullptr), "");
+  ASSERT_EQ(RunPlainGemm(Blas(), g, nullptr), "");
   for (std::size_t i = 0; i < want.size(); ++i) {  // what lies between the rows stays, too
     EXPECT_NEAR(Load(got[i]), Load(want[i]),
                 Tolerance<Out>(true) * (1 + std::sqrt(static_cast<double>(k))) +

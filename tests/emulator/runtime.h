@@ -1,6 +1,7 @@
 // cuda/runtime.cuh's names on the emulator: a launch runs to its end.
 #pragma once
 
+#include <atomic>
 #include <cstring>
 #include <tuple>
 
@@ -10,7 +11,7 @@ namespace tfrnn::cuda {
 
 // What the emulated device claims to be; tests change it.
 inline DeviceLimits emulated_device = {90, 132, 227 << 10};
-inline int launch_count = 0;
+inline std::atomic<int> launch_count{0};
 
 inline Error CurrentDevice(DeviceLimits* limits) {
   *limits = emulated_device;
@@ -19,6 +20,11 @@ inline Error CurrentDevice(DeviceLimits* limits) {
 
 inline Error Zero(void* data, std::size_t bytes, Stream) {
   std::memset(data, 0, bytes);
+  return "";
+}
+
+inline Error CopyOnDevice(void* to, const void* from, std::size_t bytes, Stream) {
+  std::memcpy(to, from, bytes);
   return "";
 }
 

@@ -35,6 +35,7 @@ class FusedOp:
     Args:
         op: the forward op's name, such as "TfrnnLstm"; those of its gradient begin with it.
         reference: the same cell in plain TensorFlow ops.
+        gates: how many times `units` the kernels are wide.
         attributes: the names of attributes that only this cell has.
         diagonal: whether the recurrent weights are a vector.
     """
@@ -43,12 +44,14 @@ class FusedOp:
         self,
         op: str,
         reference: Callable[..., Any],
+        gates: int,
         attributes: Sequence[str] = (),
         *,
         diagonal: bool = False,
     ):
         self.op = op
         self.reference = reference
+        self.gates = gates
         self.diagonal = diagonal
         self.attributes = (
             "time_major",
@@ -99,7 +102,8 @@ class FusedOp:
             mask: boolean, the first two axes of `inputs`; or None.
             input_dropout_mask: `[gates, batch, features]`, factors of the inputs in the product
                 with each gate's weights, the same at every step; or None. It has no gradient.
-            recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand.
+            recurrent_dropout_mask: `[gates, batch, units]`, likewise for the recurrent operand; or
+                `[1, batch, units]` if all gates have the same.
             peephole: `[3, units]`, or None.
             layer_norm: gains and offsets, `[2, columns]`, or None.
             projection: `[units, outputs]`, or None.

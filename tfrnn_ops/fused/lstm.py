@@ -3,4 +3,4 @@
 from tfrnn_ops import reference
 from tfrnn_ops.fused.common import FusedOp
 
-lstm = FusedOp("TfrnnLstm", reference.lstm)
+lstm = FusedOp("TfrnnLstm", reference.lstm, gates=4)

@@ -90,7 +90,10 @@ def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
         return getattr(operands, name) if operands.has(name) else None
 
     def per_gate(name: str) -> Any:
-        return tf.unstack(getattr(operands, name)) if operands.has(name) else None
+        if not operands.has(name):
+            return None
+        factors = tf.unstack(getattr(operands, name))
+        return factors if len(factors) > 1 else factors * fused.gates  # one serves all
 
     attributes = dict(fused.attributes_of(op))
     for word in attributes.pop("scalars").decode().split():

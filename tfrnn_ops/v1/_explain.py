@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops import _cells, _tensorflow, explanation
+from tfrnn_ops import _cells, _gpu, explanation
 from tfrnn_ops.options import Options
 from tfrnn_ops.path import Request, decide
 from tfrnn_ops.v1 import _sequence
@@ -35,9 +35,7 @@ def explain(cell: RNNCell, inputs: Any, training: bool) -> explanation.Explanati
     else:
         kernel = ", ".join(ops)
     fused = not reasons and decision.path == "fused"
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    if fused:
-        on_gpu &= all("GPU" in _tensorflow.devices_with_kernel(op) for op in ops)
+    on_gpu = all(map(_gpu.has_op, ops)) if fused else _gpu.is_there()
     return explanation.Explanation(
         layer=f"{type(cell).__name__} {cell.name!r}",
         path="fused" if fused else "reference",

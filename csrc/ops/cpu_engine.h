@@ -1,0 +1,97 @@
+// The CPU engine as the ops call it: TensorFlow's threads and memory, lent to csrc/cpu.
+#pragma once
+
+#include <cstring>
+
+#include "csrc/cpu/kernels.h"
+#include "csrc/ops/call.h"
+#include "csrc/ops/rnn_cell.h"
+#include "csrc/ops/tf_pool.h"
+
+namespace tfrnn {
+
+template <typename TFType>
+class CpuEngine {
+ public:
+  using TF = TFType;
+  using T = typename Storage<TF>::type;
+  using Kernels = cpu::Kernels<T>;
+  static constexpr bool kHasSegments = true;
+
+  template <template <typename> class Cell>
+  static const Kernels& KernelsOf() {
+    return cpu::GetKernels<Cell, T>();
+  }
+
+  explicit CpuEngine(const RnnCell<CpuEngine>& cell) : cell_(cell) {}
+
+  const Kernels& kernels() const { return *cell_.kernels; }
+
+  // Lays the operands out as the kernels want them, or says why there is no kernel for the call.
+  absl::Status Prepare(tensorflow::OpKernelContext* ctx, Call<T>* call) const {
+    if (!call->shared_dropout || cell_.counts.gates == 1) return absl::OkStatus();
+    const int64_t count = call->shape.batch * call->shape.Hidden();
+    TF_RETURN_IF_ERROR(ctx->allocate_temp(tensorflow::DataTypeToEnum<TF>::value,
+                                          tensorflow::TensorShape({cell_.counts.gates, count}),
+                                          &call->memory));
+    T* const factors = reinterpret_cast<T*>(call->memory.template flat<TF>().data());
+    for (int gate = 0; gate < cell_.counts.gates; ++gate) {
+      std::memcpy(factors + gate * count, call->recurrent_dropout, count * sizeof(T));
+    }
+    call->recurrent_dropout = factors;
+    return absl::OkStatus();
+  }
+
+  // Bytes of the reserve space of a call that keeps all.
+  int64_t ReserveBytes(const RnnShape& shape, const RnnOptions& options) const {
+    return static_cast<int64_t>(kernels().reserve_bytes(shape, options));
+  }
+
+  absl::Status Run(tensorflow::OpKernelContext* ctx, const ForwardArgs<T>& args) const {
+    return Launch(ctx, args, kernels().forward_workspace, kernels().forward);
+  }
+  absl::Status Run(tensorflow::OpKernelContext* ctx, const BackwardArgs<T>& args) const {
+    return Launch(ctx, args, kernels().backward_workspace, kernels().backward);
+  }
+  absl::Status Run(tensorflow::OpKernelContext* ctx, const InputGradientArgs<T>& args) const {
+    return Launch(ctx, args, kernels().input_gradient_workspace, kernels().input_gradient);
+  }
+  absl::Status Run(tensorflow::OpKernelContext* ctx, const WeightGradientArgs<T>& args) const {
+    return Launch(ctx, args, kernels().weight_gradient_workspace, kernels().weight_gradient);
+  }
+
+  absl::Status Clear(tensorflow::OpKernelContext*, void* data, std::size_t bytes) const {
+    if (bytes > 0) std::memset(data, 0, bytes);
+    return absl::OkStatus();
+  }
+
+  // TensorFlow's intra-op threads, or none for work too small to share.
+  cpu::Pool PoolFor(tensorflow::OpKernelContext* ctx, const RnnShape& shape) const {
+    constexpr double kWorthSharing = 2e6;  // multiply-adds: less is over before a thread wakes up
+    const double work = static_cast<double>(shape.time) * shape.batch * shape.units *
+                        (shape.input + shape.Hidden()) * cell_.counts.gates;
+    const auto* workers = ctx->device()->tensorflow_cpu_worker_threads();
+    if (work < kWorthSharing || workers == nullptr || workers->num_threads < 2) return {};
+    return PoolOn(workers->workers);
+  }
+
+ private:
+  // Sizes the workspace of one engine call, then makes the call.
+  template <typename Args>
+  absl::Status Launch(tensorflow::OpKernelContext* ctx, Args args,
+                      std::size_t (*workspace_bytes)(const Args&, const cpu::Pool&),
+                      void (*run)(const Args&, const cpu::Pool&)) const {
+    const cpu::Pool pool = PoolFor(ctx, args.shape);
+    tensorflow::Tensor workspace;
+    const auto bytes = static_cast<int64_t>(workspace_bytes(args, pool));
+    TF_RETURN_IF_ERROR(
+        ctx->allocate_temp(tensorflow::DT_UINT8, tensorflow::TensorShape({bytes}), &workspace));
+    args.workspace = workspace.flat<uint8_t>().data();
+    run(args, pool);
+    return absl::OkStatus();
+  }
+
+  const RnnCell<CpuEngine> cell_;
+};
+
+}  // namespace tfrnn

@@ -1,0 +1,175 @@
+"""Which path a call takes where TensorFlow has a GPU, and what `explain` tells; without a GPU."""
+
+import functools
+
+import pytest
+import tensorflow as tf
+from cells import call, every_cell_and_ind_rnn, random_tensors
+from emulated_gpu import needs_emulated_gpu, on_emulated_gpu
+from options import options_of
+
+import tfrnn_ops
+from tfrnn_ops import _build_info, _core, _gpu, _tensorflow
+from tfrnn_ops.fused.common import FusedOp
+
+INPUTS = tf.zeros([2, 5, 3])
+DEVICES = {device.name: device for device in _core.gpu_devices()}
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """TensorFlow and the CUDA kernels believe in an H200, until an op is run."""
+    monkeypatch.setattr(_tensorflow, "has_gpu", lambda: True)
+    monkeypatch.setattr(_tensorflow, "devices_with_kernel", lambda op: {"CPU", "GPU"})
+    monkeypatch.setattr(_core, "cuda_obstacle", lambda: "", raising=False)
+    monkeypatch.setattr(_core, "cuda_device", lambda: DEVICES["H200"], raising=False)
+    monkeypatch.setattr(_core, "gpu_reserve_bytes", lambda *_, **__: 7, raising=False)
+    _gpu._obstacle_of_machine.cache_clear()
+    yield
+    _gpu._obstacle_of_machine.cache_clear()
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_plan_is_told():
+    layer = tfrnn_ops.LSTM(512)
+    explanation = tfrnn_ops.explain(layer, INPUTS)
+    assert explanation.path == "fused"
+    assert explanation.device == "GPU"
+    assert [note.split(":")[0] for note in explanation.notes] == ["GPU plan forward"]
+    assert "us a step predicted" in explanation.notes[0]
+    notes = tfrnn_ops.explain(layer, INPUTS, training=True).notes
+    assert [note.split(":")[0] for note in notes] == ["GPU plan forward", "GPU plan backward"]
+    assert tfrnn_ops.explain(layer).notes == ()  # the batch is not known
+    assert explanation.gradient_bytes == 7
+
+
+@pytest.mark.usefixtures("gpu")
+def test_the_plan_is_that_of_the_call(monkeypatch):
+    text = tfrnn_ops.explain(tfrnn_ops.GRU(512, reset_after=False), INPUTS).notes[0]
+    assert "stepwise" in text
+    assert "the reset gate acts before the product" in text
+    monkeypatch.setenv("TFRNN_GPU_PLAN", "grid")
+    assert ": grid:" in tfrnn_ops.explain(tfrnn_ops.LSTM(512), INPUTS).notes[0]
+    monkeypatch.setenv("TFRNN_GPU_PLAN", "luck")
+    assert "raises FailedPreconditionError" in tfrnn_ops.explain(tfrnn_ops.LSTM(4), INPUTS).notes[0]
+
+
+@pytest.mark.usefixtures("gpu")
+@every_cell_and_ind_rnn
+@pytest.mark.parametrize("training", [False, True])
+def test_every_option_has_a_kernel_or_is_told(case, training):
+    for option, arguments in options_of(case).items():
+        explanation = tfrnn_ops.explain(case.layer(4, **arguments), INPUTS, training=training)
+        told = [reason.split(":")[0] for reason in explanation.reasons]
+        assert told == (["GPU"] if option == "recompute" else []), option
+        assert explanation.device == "GPU"
+
+
+@pytest.mark.usefixtures("gpu")
+def test_an_option_without_a_kernel_takes_the_reference_path():
+    layer = tfrnn_ops.LSTM(4, recompute=2)
+    reason = "GPU: recompute is 2; expected 0 on a GPU"
+    assert tfrnn_ops.explain(layer, INPUTS).reasons == (reason,)
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match=reason):
+        layer(INPUTS)
+    with tf.device("/CPU:0"):
+        explanation = tfrnn_ops.explain(layer, INPUTS)
+        assert explanation.path == "fused"
+        assert explanation.device == "CPU"
+        layer(INPUTS)  # a warning is an error
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("device", ["/CPU:0", "/GPU:0"])
+def test_a_graph_knows_where_it_is_traced(device):
+    layer, paths = tfrnn_ops.LSTM(4, recompute=2), []
+    layer.build(INPUTS.shape)
+
+    @tf.function
+    def inside():
+        with tf.device(device):
+            paths.append(tfrnn_ops.explain(layer, INPUTS).path)
+        return tf.constant(0)
+
+    inside.get_concrete_function()
+    assert paths == ["fused" if device == "/CPU:0" else "reference"]
+
+
+def test_the_device_asked_for():
+    asked = _tensorflow.device_asked_for
+    assert asked() is None
+    with tf.device("/GPU:0"):
+        assert asked() == "GPU"
+        with tf.device("CPU"):
+            assert asked() == "CPU"
+    with tf.Graph().as_default():
+        assert asked() is None
+        with tf.device("/job:worker"):
+            assert asked() is None
+            with tf.device("/GPU:1"):
+                assert asked() == "GPU"
+                with tf.compat.v1.device(lambda op: "/CPU:0"):
+                    assert asked() is None
+                with tf.device(None):
+                    assert asked() is None
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        (
+            "cuda_obstacle",
+            lambda: "the driver supports CUDA 12",
+            "GPU: the driver supports CUDA 12",
+        ),
+        ("cuda_device", lambda: old_device(), "compute capability 7.0; the kernels need 7.5"),
+    ],
+)
+def test_a_machine_that_cannot_run_the_kernels(monkeypatch, name, value, reason):
+    monkeypatch.setattr(_core, name, value)
+    explanation = tfrnn_ops.explain(tfrnn_ops.LSTM(4), INPUTS)
+    assert explanation.path == "reference"
+    assert reason in explanation.reasons[0]
+
+
+def old_device():
+    device = _core.GpuDevice()
+    device.name, device.arch, device.multiprocessors = "V100", 70, 80
+    return device
+
+
+@pytest.mark.skipif(not _build_info.CUDA, reason="built without CUDA")
+@needs_emulated_gpu
+@every_cell_and_ind_rnn
+def test_bytes_kept_for_the_gradient(case, gpu, monkeypatch):
+    """They are those that the GPU's op puts out."""
+    monkeypatch.undo()
+    kept = []
+    original = FusedOp.function
+
+    def function(self, suffix):
+        run = original(self, suffix)
+
+        @functools.wraps(run)
+        def watched(*args, **kwargs):
+            results = run(*args, **kwargs)
+            kept.append(tf.size(results[-1]))
+            return results
+
+        return run if suffix else watched
+
+    monkeypatch.setattr(FusedOp, "function", function)
+    tensors = random_tensors(case, 3, 5, 4, 7, dtype="float32")
+    options = {"zoneout": 0.1} | ({"cell_zoneout": 0.2} if case.states > 1 else {})
+
+    def run():
+        call(case.function, case, tensors, **options)
+        return kept[0]
+
+    (got,) = [on_emulated_gpu(run)]
+    layer = case.layer(7, **options)
+    monkeypatch.setattr(_gpu, "has_op", lambda op: True)
+    monkeypatch.setattr(_gpu, "obstacle", lambda *_: "")
+    monkeypatch.setattr(_core, "cuda_device", lambda: DEVICES["H200"])
+    assert tfrnn_ops.explain(layer, tensors.inputs).gradient_bytes == got > 0
