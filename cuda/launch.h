@@ -26,8 +26,7 @@ namespace tfrnn::cuda {
 
 // What the arguments of csrc/core do not say.
 struct CallOptions {
-  bool exact = true;            // float32 only: not rounded to TF32 in products
-  bool shared_dropout = false;  // recurrent_dropout is [1, B, H], the same for all gates
+  bool exact = true;  // float32 only: not rounded to TF32 in products
   Blas blas;
 };
 
