@@ -189,7 +189,7 @@ Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const Call
     const T* const factors = recurrent ? space.recurrent_factors : a.input_dropout;
     const T* const sums = recurrent ? space.recurrents : space.gates;
     const std::int64_t depth = recurrent ? s.Hidden() : s.input;
-    const bool shared = recurrent && options.shared_dropout;
+    const bool shared = recurrent && a.options.shared_dropout;
     const int most = factors == nullptr || shared ? Cell::kGates : 1;
     for (GateRun run{}; run.gate + run.count < Cell::kGates;) {
       run = NextRun<Cell>(run.gate + run.count, recurrent, most);

@@ -31,7 +31,7 @@ MAY_INCLUDE = {
     "tests/cpp": (r"csrc/(cells|core|cpu)/.+", r"cuda/.+\.h", STANDARD, r"gtest/.+", r"tests/.+"),
     "tests/emulator/ops": (r"csrc/ops/.+", r"cuda/.+\.h", STANDARD, r"tests/emulator/.+"),
     "tests/emulator": (
-        r"csrc/(cells|core)/.+",
+        r"csrc/(cells|core|cpu)/.+",
         r"csrc/python/cuda_layer\.h",
         r"cuda/.+",
         STANDARD,

@@ -48,7 +48,6 @@ struct Description {
   RnnShape shape;
   RnnOptions options;
   std::set<std::string> operands;  // of those that may be absent
-  bool shared_dropout = false;
   bool training = false;                     // what the gradient needs is kept
   bool cublas = true;                        // for the products over all steps; else our own
   std::optional<std::string> override_text;  // instead of the environment's
@@ -95,7 +94,7 @@ class CudaLayer {
       : what_(what),
         forward_(PlanOf(what, cuda::Pass::kForward)),
         backward_(PlanOf(what, cuda::Pass::kBackward)) {
-    options_.exact = !what.call.tf32, options_.shared_dropout = what.shared_dropout;
+    options_.exact = !what.call.tf32;
     if (what.cublas) Check(cuda::FindCublas(&options_.blas));
   }
 
@@ -289,7 +288,7 @@ void Describe(Description* what) {
   features.projection = what->shape.projection > 0;
   features.vectors = has("vectors"), features.cell_states = has("cell_states");
   features.input_dropout = has("input_dropout");
-  features.per_gate_dropout = has("recurrent_dropout") && !what->shared_dropout;
+  features.per_gate_dropout = has("recurrent_dropout") && !what->options.shared_dropout;
   what->options.general = !cuda::GeneralReason(features).empty();
 }
 
@@ -310,8 +309,8 @@ std::unique_ptr<CudaLayer> Make(const std::string& cell, const std::string& dtyp
   what.shape.time = time, what.shape.batch = batch, what.shape.input = features;
   what.shape.units = units, what.shape.time_major = true;
   what.shape.projection = projection;
-  what.operands = std::move(operands), what.shared_dropout = shared_dropout;
-  what.options = OptionsFrom(options);
+  what.operands = std::move(operands);
+  what.options = OptionsFrom(options), what.options.shared_dropout = shared_dropout;
   Describe(&what);
   switch (what.call.cell) {
     case cuda::Cell::kLstm:

@@ -49,7 +49,7 @@ void FillGeneral(const Args& a, const CallOptions& options, GeneralLoop<T>* loop
   loop->output_width = s.OutputStride();
   loop->recurrent_kernel = a.recurrent_kernel, loop->bias = a.bias, loop->mask = a.mask;
   loop->recurrent_dropout = a.recurrent_dropout;
-  loop->drops_per_gate = a.recurrent_dropout != nullptr && !options.shared_dropout;
+  loop->drops_per_gate = a.recurrent_dropout != nullptr && !a.options.shared_dropout;
   loop->vectors = a.vectors;
   loop->layer_norm = a.layer_norm, loop->projection = a.projection;
 }

@@ -29,7 +29,6 @@ struct GeneralProblem {
   RnnShape shape;
   RnnOptions options;
   int states = 1, gates = 1;
-  bool shared_dropout = false;
   Array x, initial[2], kernel, recurrent_kernel, bias, input_dropout, recurrent_dropout, vectors;
   Array layer_norm, projection, doutputs, dstate_outputs, dfinal[2];
   std::vector<char> mask;
@@ -48,7 +47,7 @@ struct GeneralProblem {
   GeneralProblem<U> Rounded() const {
     GeneralProblem<U> p;
     p.shape = shape, p.options = options, p.states = states, p.gates = gates;
-    p.shared_dropout = shared_dropout, p.mask = mask;
+    p.mask = mask;
     const auto from = All();
     const auto to = p.All();
     for (std::size_t i = 0; i < from.size(); ++i) {
@@ -171,7 +170,7 @@ GeneralProblem<double> GeneralProblemOf(const GeneralCase& c, bool second) {
   if (!Cell::kEmits) p.options.cell_zoneout = p.options.cell_clip = p.options.projection_clip = 0;
   if (s.projection == 0) p.options.projection_clip = 0;
   p.states = Cell::kStates, p.gates = Cell::kGates;
-  p.shared_dropout = c.shared_dropout && c.recurrent_dropout;
+  p.options.shared_dropout = c.shared_dropout && c.recurrent_dropout;
   const std::int64_t T = s.time, B = s.batch, C = s.input, U = s.units, H = s.Hidden();
   const std::int64_t G = Cell::kGates;
   const double scale = 1 / std::sqrt(static_cast<double>(C + H));
@@ -179,7 +178,7 @@ GeneralProblem<double> GeneralProblemOf(const GeneralCase& c, bool second) {
   if (Cell::kRecurrent) p.recurrent_kernel = make(H * G * U, scale);
   if (c.bias) p.bias = make(Cell::kBiases * G * U, 0.5);
   if (c.input_dropout) p.input_dropout = drop(G * B * C);
-  if (c.recurrent_dropout) p.recurrent_dropout = drop((p.shared_dropout ? 1 : G) * B * H);
+  if (c.recurrent_dropout) p.recurrent_dropout = drop((p.options.shared_dropout ? 1 : G) * B * H);
   if (c.vectors || !Cell::kRecurrent) p.vectors = make(Cell::kVectors * U, 0.7);
   if (p.options.layer_norm) {
     p.layer_norm = make(2 * LayerNormWidth<Cell>(U), 0.3);

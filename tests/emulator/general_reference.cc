@@ -38,7 +38,7 @@ void Launch(Args args, std::size_t (*workspace)(const Args&, const cpu::Pool&),
 template <template <typename> class Cell>
 GeneralResults<double> RunGeneralReference(GeneralProblem<double> p) {
   using namespace cpu::baseline;
-  if (p.shared_dropout) {  // the CPU has a mask for each gate
+  if (p.options.shared_dropout) {  // the CPU has a mask for each gate
     const std::vector<double> one = p.recurrent_dropout;
     for (int g = 1; g < p.gates; ++g) {
       p.recurrent_dropout.insert(p.recurrent_dropout.end(), one.begin(), one.end());

@@ -78,6 +78,7 @@ Problem<double> ProblemOf(const Case& c, bool second) {
   if (!c.dropout) {
     p.recurrent_dropout.reset();
   } else {  // one mask for all gates
+    p.options.shared_dropout = true;
     const std::size_t one = static_cast<std::size_t>(c.batch) * c.units;
     for (std::size_t i = one; i < p.recurrent_dropout->size(); ++i) {
       (*p.recurrent_dropout)[i] = (*p.recurrent_dropout)[i - one];
@@ -197,7 +198,7 @@ void CheckLayer(const Case& c) {
     want.push_back(RunNaive<Cell>(RoundedTo<T>(p)));
   }
   CallOptions options;
-  options.exact = c.exact, options.shared_dropout = true;
+  options.exact = c.exact;
   options.blas = TestBlas();
   const double tolerance = Tolerance<T>(c.exact);
   std::vector<std::string> first;

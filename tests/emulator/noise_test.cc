@@ -82,7 +82,6 @@ class NoiseTest : public testing::TestWithParam<Rates> {
   template <template <typename> class Cell>
   void Check() {
     CallOptions options;
-    options.shared_dropout = true;
     options.blas = TestBlas();
     Case c{"", Plan(), 4, 5, 21};
     c.dropout = true;

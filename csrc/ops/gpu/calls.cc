@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 
-#include "absl/strings/str_cat.h"
 #include "csrc/ops/gpu/stream.h"
 #include "cuda/cublas.h"
 #include "cuda/plan_override.h"

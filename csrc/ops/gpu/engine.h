@@ -111,7 +111,7 @@ class GpuEngine {
     cuda::Plan plan;
     GpuLaunch launch;
     TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, args[0], count, &plan));
-    TF_RETURN_IF_ERROR(Begin(ctx, args[0].options, &launch));
+    TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     TF_RETURN_IF_ERROR(
         launch.Allocate(ctx, kernels_.forward_workspace(args, count, plan), &args[0].workspace));
     return ToStatus(kernels_.forward(args, count, launch.options, plan, launch.stream));
@@ -121,7 +121,7 @@ class GpuEngine {
     cuda::Plan plan;
     GpuLaunch launch;
     TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, args[0], count, &plan));
-    TF_RETURN_IF_ERROR(Begin(ctx, args[0].options, &launch));
+    TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     for (int d = 0; d < count; ++d) {
       BackwardArgs<T>& a = args[d];
       if (a.dgates == a.reserve_space) continue;
@@ -161,10 +161,8 @@ class GpuEngine {
     return features;
   }
 
-  absl::Status Begin(tensorflow::OpKernelContext* ctx, const RnnOptions& options,
-                     GpuLaunch* launch) {
+  absl::Status Begin(tensorflow::OpKernelContext* ctx, GpuLaunch* launch) {
     launch->options.exact = !kFloat || !AllowsTf32();
-    launch->options.shared_dropout = options.shared_dropout;
     return calls_.Begin(ctx, launch);
   }
 
@@ -174,7 +172,7 @@ class GpuEngine {
                         std::size_t (*workspace_bytes)(const Args&),
                         cuda::Error (*run)(const Args&, const cuda::CallOptions&, cuda::Stream)) {
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(Begin(ctx, args[0].options, &launch));
+    TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     void* workspace = nullptr;
     TF_RETURN_IF_ERROR(launch.Allocate(ctx, workspace_bytes(args[0]), &workspace));
     for (int d = 0; d < count; ++d) {
@@ -191,7 +189,7 @@ class GpuEngine {
     call.batch = args.shape.batch, call.units = args.shape.units, call.directions = directions;
     call.tf32 = kFloat && AllowsTf32();
     call.features = FeaturesOf(args);
-    // What one of the passes does not show takes the same kernels.
+    // Not in the arguments of both passes; whatever takes the general kernels takes the same plan.
     if (args.options.general) call.features.input_dropout = true;
     return calls_.PlanFor(call, plan);
   }
