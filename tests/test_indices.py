@@ -170,11 +170,13 @@ def test_layers(case, options):
         assert_close(tf.nest.flatten(layer(rows)), want)
 
 
-@pytest.mark.parametrize("wrap", ["none", "bidirectional"])
+@pytest.mark.parametrize("wrap", ["none", "bidirectional", "stacked"])
 def test_a_model_of_integers_trains_and_is_saved(wrap, tmp_path):
     layer = tfrnn_ops.LSTM(6, input_dim=7, return_sequences=True)
     if wrap == "bidirectional":
         layer = tfrnn_ops.Bidirectional(layer)
+    if wrap == "stacked":
+        layer = tfrnn_ops.StackedRNN("lstm", 6, 2, input_dim=7, return_sequences=True)
     model = keras.Sequential([keras.Input([None], dtype="int32"), layer, keras.layers.Dense(7)])
     x = np.random.default_rng(1).integers(0, 7, (8, 6))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -95,7 +95,9 @@ class StackedRNN(AcceptsRagged, keras.Layer):
         self.return_state = return_state
         self.seed = seed
         self.supports_masking = True
-        self.input_spec = keras.layers.InputSpec(ndim=3)
+        input_dim = kwargs.pop("input_dim", None)
+        if input_dim is None:
+            self.input_spec = keras.layers.InputSpec(ndim=3)
         self.rnn_layers: list[Any] = []
         self.dropout_layers: list[Any] = []
         for i in range(num_layers):
@@ -105,6 +107,7 @@ class StackedRNN(AcceptsRagged, keras.Layer):
                 "return_sequences": return_sequences or i + 1 < num_layers,
                 "return_state": True,
                 **kwargs,
+                **({} if i else {"input_dim": input_dim}),
             }
             one: Any = layer_class(units, name=f"layer_{i}", seed=seeds[0], **options)
             if bidirectional:

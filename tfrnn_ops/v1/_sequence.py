@@ -230,5 +230,6 @@ def gru_weights(
     """
     units = dimensions(candidate_kernel)[1]
     kernel = tf.concat([tf.roll(gate_kernel, units, 1), candidate_kernel], 1)
-    bias = tf.concat([tf.roll(gate_bias, units, 0), candidate_bias], 0)
+    r, z = tf.split(gate_bias, 2)
+    bias = tf.concat([z, r, candidate_bias], 0)
     return *split_rows(kernel, features, units), bias
