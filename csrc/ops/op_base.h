@@ -33,6 +33,7 @@ class RnnOp : public OpKernel {
 
   RnnOp(OpKernelConstruction* c, RnnCell<TF> cell)
       : OpKernel(c), cell_(std::move(cell)), in_{cell_.counts.states} {
+    OP_REQUIRES(c, *cpu::IsaError() == '\0', absl::InvalidArgumentError(cpu::IsaError()));
     int states;
     OP_REQUIRES_OK(c, c->GetAttr("states", &states));
     OP_REQUIRES(c, states == cell_.counts.states,
