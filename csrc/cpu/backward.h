@@ -16,6 +16,7 @@ struct BackwardSpace {
   using Cell = typename L::Cell;
 
   Split split;
+  bool in_place;  // see in_place.h
   E* recurrent[2] = {};
   A* dstate[kMaxStates];        // [B, padded columns]
   E* initial[kMaxStates] = {};  // [B, padded], s >= 1, as the others are kept
@@ -33,12 +34,18 @@ struct BackwardSpace {
   }
   BackwardSpace(const BackwardArgs<T>& a, const Pool& pool, Arena& arena)
       : split(SplitOf(a.shape, pool, a.recurrent_dropout ? 1 : L::Tiles(a.shape.units))),
+        in_place(InPlace<T, L>(a.shape) && a.recurrent_dropout == nullptr),
         steps(a.shape, a.options, a.mask, arena) {
     const RnnShape& s = a.shape;
     const Index columns = s.batch * L::PaddedColumns(s.units);
-    recurrent[0] = arena.Take<E>(TransposedElements<L, GateSet<Cell, 0, true>>(s.units, s.units));
+    if (!in_place) {
+      recurrent[0] = arena.Take<E>(TransposedElements<L, GateSet<Cell, 0, true>>(s.units, s.units));
+    }
     if constexpr (Cell::kPhases == 2) {
-      recurrent[1] = arena.Take<E>(TransposedElements<L, GateSet<Cell, 1, true>>(s.units, s.units));
+      if (!in_place) {
+        recurrent[1] =
+            arena.Take<E>(TransposedElements<L, GateSet<Cell, 1, true>>(s.units, s.units));
+      }
       doperand = arena.Take<A>(columns);
     }
     for (int i = 0; i < Cell::kStates; ++i) dstate[i] = arena.Take<A>(columns);
@@ -221,7 +228,9 @@ void Backward(const BackwardArgs<T>& a, const Pool& pool) {
   BackwardSpace<CellT, T> space(a, pool, arena);
   space.steps.Fill();
   BackwardWeights<E> weights;
-  if (s.time > 0 && !a.packed) {
+  if (space.in_place) {
+    if constexpr (!kStaged<T>) weights.in_place = a.recurrent_kernel;
+  } else if (s.time > 0 && !a.packed) {
     PackAllTransposed<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.units, s.units,
                                                  space.recurrent[0], pool);
     if constexpr (Cell::kPhases == 2) {

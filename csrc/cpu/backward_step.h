@@ -1,6 +1,7 @@
 // One step of the recurrence backwards for some rows of the batch.
 #pragma once
 
+#include "csrc/cpu/in_place.h"
 #include "csrc/cpu/panel_gemm.h"
 #include "csrc/cpu/split.h"
 
@@ -24,7 +25,8 @@ struct BackwardRow {
 
 template <typename E>
 struct BackwardWeights {
-  const E* recurrent[2] = {};  // per phase, see PackTransposed
+  const E* recurrent[2] = {};   // per phase, see PackTransposed
+  const E* in_place = nullptr;  // all of them as they lie, instead
   Index units = 0;
   Index panel_stride = 0;   // elements from a panel row to the same row of the next block
   Index factor_stride = 0;  // elements from a gate's dropout factors to the next gate's
@@ -86,6 +88,14 @@ template <template <typename> class CellT, typename E, int kPhase>
 void BackwardProduct(const BackwardWeights<E>& w, Range tiles, Index count,
                      const StepScratch<E>& scratch, bool dropped, bool add) {
   using Gates = GateSet<typename Layout<CellT, E>::Cell, kPhase, true>;
+  if constexpr (!kNarrow<E>) {
+    if (w.in_place != nullptr) {
+      using L = Layout<CellT, E>;
+      const Range columns{tiles.begin * L::kColumns, Min(tiles.end * L::kColumns, w.units)};
+      return TransposedInPlace<L, Gates>(w.in_place, columns, w.units, w.panel_stride,
+                                         scratch.panels, scratch.out, count, add);
+    }
+  }
   if (dropped) {
     DroppedPanelGemm<CellT, E, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride,
                                       scratch.panels, scratch.factors, w.factor_stride, scratch.out,

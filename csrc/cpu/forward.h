@@ -5,89 +5,9 @@
 #pragma once
 
 #include "csrc/cpu/carry.h"
-#include "csrc/cpu/dropout.h"
-#include "csrc/cpu/forward_step.h"
-#include "csrc/cpu/split.h"
+#include "csrc/cpu/forward_space.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
-
-// With at most so many rows in a shard, x·kernel is computed for many times at once.
-constexpr Index kRowsAhead = 4;
-constexpr Index kTimesAhead = 64;
-
-template <template <typename> class CellT, typename T>
-struct ForwardSpace {
-  using E = OperandType<T>;
-  using L = Layout<CellT, E>;
-  using A = typename L::A;
-  using Cell = typename L::Cell;
-
-  Split split;
-  bool in_place = false;  // every weight is used once: packing it would cost more than it saves
-  E *input[2] = {}, *recurrent[2] = {};
-  A* bias;
-  A* state[kMaxStates] = {};   // [B, padded], s >= 1: initial; the running state if none is kept
-  E* h[2] = {};                // [B, padded], staged only: h of this step and the previous one
-  E* x = nullptr;              // staged only: [B, C], or [members, kTimesAhead * B, C]
-  E* operand = nullptr;        // [B, padded], two phases only
-  E* panels = nullptr;         // one step's panels, two phases in inference only
-  A* sums = nullptr;           // [block, times ahead * B, kSums * kBlock], if computed ahead
-  const E** x_rows = nullptr;  // [members, times ahead * B], likewise
-  E* dropped = nullptr;        // [B, (C + U) * G], with dropout only
-  ForwardRow<E>* rows;         // [members, B]
-  ForwardRow<E>** active;      // [members, B]
-  Index times_ahead = 0;       // 0: nothing is computed ahead
-
-  static bool Drops(const ForwardArgs<T>& a) {
-    return a.input_dropout != nullptr || a.recurrent_dropout != nullptr;
-  }
-  static Index DroppedElements(const RnnShape& s) {
-    return (FullDepth<E>(s.input) + FullDepth<E>(s.units)) * Cell::kGates;
-  }
-  ForwardSpace(const ForwardArgs<T>& a, const Pool& pool, Arena& arena)
-      : split(SplitOf(a.shape, pool, Drops(a) ? 1 : L::Blocks(a.shape.units))) {
-    const RnnShape& s = a.shape;
-    const Index padded = s.batch * L::Padded(s.units);
-    if (CeilDiv(s.batch, split.shards) <= kRowsAhead && s.time > 1 && !Drops(a)) {
-      times_ahead = Min(kTimesAhead, s.time);
-    }
-    in_place = !kStaged<T> && !Drops(a) && s.time == 1 && s.units % L::kBlock == 0 &&
-               CeilDiv(s.batch, split.shards) <= kTileRows;
-    const Index rows_ahead = Max(1, times_ahead) * s.batch;
-    if (!in_place) {
-      TakeWeights<0>(s, arena);
-      if constexpr (Cell::kPhases == 2) TakeWeights<1>(s, arena);
-    }
-    bias = arena.Take<A>(Cell::kSums * L::Padded(s.units));
-    for (int i = 1; i < Cell::kStates; ++i) state[i] = arena.Take<A>(padded);
-    if (kStaged<T>) {
-      for (E*& buffer : h) buffer = arena.Take<E>(padded);
-      x = arena.Take<E>(split.members * rows_ahead * FullDepth<E>(s.input));
-    }
-    if (Cell::kPhases == 2) {
-      operand = arena.Take<E>(padded);
-      if (a.reserve_space == nullptr) {
-        panels = arena.Take<E>(L::Blocks(s.units) * s.batch * L::kRow);
-      }
-    }
-    if (times_ahead > 0) {
-      sums = arena.Take<A>(rows_ahead * Cell::kSums * L::Padded(s.units));
-      x_rows = arena.Take<const E*>(split.members * rows_ahead);
-    }
-    if (Drops(a)) dropped = arena.Take<E>(s.batch * DroppedElements(s));
-    rows = arena.Take<ForwardRow<E>>(split.members * s.batch);
-    active = arena.Take<ForwardRow<E>*>(split.members * s.batch);
-  }
-
- private:
-  template <int kPhase>
-  void TakeWeights(const RnnShape& s, Arena& arena) {
-    input[kPhase] =
-        arena.Take<E>(PackedElements<L, GateSet<Cell, kPhase, false>>(s.input, s.units));
-    recurrent[kPhase] =
-        arena.Take<E>(PackedElements<L, GateSet<Cell, kPhase, true>>(s.units, s.units));
-  }
-};
 
 // Some rows of the batch, or some units of all rows.
 template <template <typename> class CellT, typename T>
@@ -134,7 +54,7 @@ class ForwardWorker {
       } else if (space_.times_ahead > 0) {
         Step<Inputs::kAhead>(count);
       } else if (space_.in_place) {
-        Step<Inputs::kInPlace>(count);
+        Step<Inputs::kSummed>(count);
       } else {
         Step<Inputs::kNow>(count);
       }
@@ -160,13 +80,40 @@ class ForwardWorker {
     if constexpr (kInputs == Inputs::kDropped) {
       for (Index i = 0; i < count; ++i) DropOperand<0>(active_[i], active_[i]->h);
     }
+    if constexpr (kInputs == Inputs::kSummed) Sum<0>(count);
     ForwardPhase<CellT, E, 0, kInputs>(weights_, blocks_, active_, count);
     if constexpr (Cell::kPhases == 2) {
       share_.Meet();
       if constexpr (kInputs == Inputs::kDropped) {
         for (Index i = 0; i < count; ++i) DropOperand<1>(active_[i], active_[i]->operand);
       }
+      if constexpr (kInputs == Inputs::kSummed) Sum<1>(count);
       ForwardPhase<CellT, E, 1, kInputs>(weights_, blocks_, active_, count);
+    }
+  }
+
+  // All sums of a phase, with the weights in place.
+  template <int kPhase>
+  void Sum(Index count) const {
+    if constexpr (std::is_same_v<T, A>) {
+      const RnnShape& s = a_.shape;
+      const A *x[kTileRows], *h[kTileRows];
+      A* sums[kTileRows];
+      for (Index i = 0; i < count; ++i) {
+        const ForwardRow<E>& row = *active_[i];
+        x[i] = row.x, sums[i] = row.sums;
+        h[i] = kPhase == 0 ? row.h : row.operand;
+        for (Index block = blocks_.begin; block < blocks_.end && kPhase == 0; ++block) {
+          const A* const bias = weights_.bias + block * Cell::kSums * L::kBlock;
+          for (int sum = 0; sum < Cell::kSums; ++sum) {
+            LoadRow(bias + sum * L::kBlock, L::kBlock, sums[i] + sum * padded_ + block * L::kBlock);
+          }
+        }
+      }
+      AddInPlace<L, GateSet<Cell, kPhase, false>>(a_.kernel, s.input, s.units, units_, x, sums,
+                                                  count);
+      AddInPlace<L, GateSet<Cell, kPhase, true>>(a_.recurrent_kernel, s.units, s.units, units_, h,
+                                                 sums, count);
     }
   }
 
@@ -276,6 +223,7 @@ class ForwardWorker {
       row.x = StageInput(x, share_.member * a_.shape.batch + b);
     }
     if (space_.times_ahead > 0) row.sums = SumsOf(t % space_.times_ahead, b);
+    if (space_.in_place) row.sums = space_.sums + b * Cell::kSums * padded_;
     if (panels_ != nullptr) {
       const Index step = t * a_.shape.batch + b;
       row.saved = panels_ + step * L::kRow;
@@ -331,22 +279,23 @@ void PackForward(const ForwardArgs<T>& a, const ForwardSpace<CellT, T>& space, c
   using Cell = typename L::Cell;
   const RnnShape& s = a.shape;
   const Index blocks = L::Blocks(s.units);
-  const int packers = static_cast<int>(Max(1, Min(pool.threads, blocks)));
-  const auto pack = [&](auto phase, Index block) {
+  int packers = static_cast<int>(Max(1, Min(pool.threads, blocks)));
+  const auto pack = [&](auto phase, Range part) {
     constexpr int kPhase = decltype(phase)::value;
     using Input = GateSet<Cell, kPhase, false>;
     using Recurrent = GateSet<Cell, kPhase, true>;
-    PackBlock<L, Input>(a.kernel, s.input, s.units, block, space.input[kPhase]);
-    PackBlock<L, Recurrent>(a.recurrent_kernel, s.units, s.units, block, space.recurrent[kPhase]);
+    PackBlocks<L, Input>(a.kernel, s.input, s.units, part, space.input[kPhase]);
+    PackBlocks<L, Recurrent>(a.recurrent_kernel, s.units, s.units, part, space.recurrent[kPhase]);
   };
+  if (space.in_place) packers = 1;  // has the bias to pack only
   ParallelFor(pool, packers, [&](int i) {
     const Range part = PartOf(blocks, i, packers);
     for (Index block = part.begin; block < part.end; ++block) {
       PackBias<L>(a.bias, s.units, block, space.bias);
-      if (space.in_place) continue;
-      pack(RowCount<0>(), block);
-      if constexpr (Cell::kPhases == 2) pack(RowCount<1>(), block);
     }
+    if (space.in_place) return;
+    pack(RowCount<0>(), part);
+    if constexpr (Cell::kPhases == 2) pack(RowCount<1>(), part);
   });
 }
 
@@ -364,15 +313,14 @@ void Forward(const ForwardArgs<T>& a, const Pool& pool) {
   for (int p = 0; p < L::Cell::kPhases; ++p) {
     weights.input[p] = space.input[p];
     weights.recurrent[p] = space.recurrent[p];
-    if constexpr (!kStaged<T>) {
-      if (space.in_place) weights.input[p] = a.kernel, weights.recurrent[p] = a.recurrent_kernel;
-    }
   }
   weights.bias = space.bias;
   weights.input_depth = s.input;
   weights.units = s.units;
   weights.saved_stride = (a.reserve_space == nullptr ? 1 : s.time) * s.batch * L::kRow;
-  weights.sums_stride = space.times_ahead * s.batch * L::Cell::kSums * L::kBlock;
+  weights.sums_stride =
+      space.in_place ? L::kBlock : space.times_ahead * s.batch * L::Cell::kSums * L::kBlock;
+  weights.sum_stride = space.in_place ? L::Padded(s.units) : Index{L::kBlock};
   const double work =
       static_cast<double>(s.time) * s.batch * L::Cell::kGates * s.units * (s.input + s.units);
   ForShares(pool, space.split, s, work,

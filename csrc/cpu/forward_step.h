@@ -11,10 +11,10 @@ namespace tfrnn::cpu::TFRNN_ISA {
 template <typename E>
 struct ForwardRow {
   using A = ComputeType<E>;
-  const E* x = nullptr;     // [C], not with sums
-  const A* sums = nullptr;  // x·kernel + bias of block 0, if computed ahead
-  E* dropped_x[2] = {};     // per phase [C][gates], with dropout only
-  E* dropped_h = nullptr;   // [U][gates of a phase], with dropout only
+  const E* x = nullptr;    // [C], not with sums
+  A* sums = nullptr;       // of block 0, if computed before: see Inputs
+  E* dropped_x[2] = {};    // per phase [C][gates], with dropout only
+  E* dropped_h = nullptr;  // [U][gates of a phase], with dropout only
   const E* h = nullptr;
   E* next_h = nullptr;
   const A* prev[kMaxStates] = {};  // states other than h
@@ -26,12 +26,13 @@ struct ForwardRow {
 
 template <typename E>
 struct ForwardWeights {
-  const E* input[2] = {};                // per phase, see PackBlock; in place: the kernel itself
+  const E* input[2] = {};                // per phase, see PackBlocks
   const E* recurrent[2] = {};            // likewise
   const ComputeType<E>* bias = nullptr;  // see PackBias
   Index input_depth = 0, units = 0;
   Index saved_stride = 0;  // elements from a panel row to the same row of the next block
-  Index sums_stride = 0;   // likewise, from a row of sums
+  Index sums_stride = 0;   // likewise, from a row of sums; and from a sum of a unit to the next
+  Index sum_stride = 0;
 };
 
 // How a step gets x·kernel, and which operands it multiplies.
@@ -39,17 +40,13 @@ enum class Inputs {
   kNow,      // computes it, from x
   kAhead,    // finds it, computed by SumsAhead
   kDropped,  // computes it; x and h come with a value for each gate
-  kInPlace,  // computes it, with weights that are not packed
+  kSummed,   // finds it, and h·recurrent_kernel too
 };
 
 // Where the weights of a block are.
-template <typename L, typename Columns, Inputs kInputs, typename E>
-TFRNN_INLINE auto WeightsOf(const E* weights, Index block, Index depth, Index units) {
-  if constexpr (kInputs == Inputs::kInPlace) {
-    return WeightRows<E>{weights + block * L::kBlock, units, L::Cell::kGates * units};
-  } else {
-    return EveryRow<E, Columns::kStride>{weights + block * Products<E>(depth) * Columns::kStride};
-  }
+template <typename Columns, typename E>
+TFRNN_INLINE EveryRow<E, Columns::kStride> WeightsOf(const E* weights, Index block, Index depth) {
+  return {weights + block * Products<E>(depth) * Columns::kStride};
 }
 
 // The accumulators of a tile. A name of its own: Clang cannot parse it as a parameter.
@@ -57,14 +54,12 @@ template <template <typename> class CellT, typename E, int kRows>
 using Sums = Vec<ComputeType<E>>[kRows][Layout<CellT, E>::kSumVecs];
 
 // Adds x·kernel to the accumulators of a tile that hold the bias.
-template <template <typename> class CellT, typename E, int kPhase, Inputs kInputs, int kRows,
-          typename Left>
+template <template <typename> class CellT, typename E, int kPhase, int kRows, typename Left>
 TFRNN_INLINE void AddInput(Sums<CellT, E, kRows>& acc, const ForwardWeights<E>& w, Index block,
                            const Left& x) {
   using L = Layout<CellT, E>;
   using Columns = WeightColumns<CellT, E, GateSet<typename L::Cell, kPhase, false>>;
-  const auto weights =
-      WeightsOf<L, Columns, kInputs>(w.input[kPhase], block, w.input_depth, w.units);
+  const auto weights = WeightsOf<Columns>(w.input[kPhase], block, w.input_depth);
   Accumulate<Columns, kRows, E>(acc, x, weights, Products<E>(w.input_depth));
 }
 
@@ -77,7 +72,8 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<E>& w, Index block,
   using V = Vec<A>;
   using Gates = GateSet<Cell, kPhase, true>;
   using Recurrent = WeightColumns<CellT, E, Gates>;
-  constexpr bool kAhead = kInputs == Inputs::kAhead, kDropped = kInputs == Inputs::kDropped;
+  constexpr bool kSummed = kInputs == Inputs::kSummed, kDropped = kInputs == Inputs::kDropped;
+  constexpr bool kAhead = kInputs == Inputs::kAhead || kSummed;
   constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
 
   Sums<CellT, E, kRows> acc;
@@ -88,14 +84,17 @@ TFRNN_INLINE void ForwardTile(const ForwardWeights<E>& w, Index block,
     h.row[i] = kDropped ? rows[i]->dropped_h : kPhase == 0 ? rows[i]->h : rows[i]->operand;
 #pragma GCC unroll 8
     for (int j = 0; j < L::kSumVecs; ++j) {
-      acc[i][j] = kAhead ? LoadVec(rows[i]->sums + block * w.sums_stride + j * kN)
-                         : LoadVec(w.bias + (block * L::kSumVecs + j) * kN);
+      acc[i][j] =
+          kAhead
+              ? LoadVec(rows[i]->sums + block * w.sums_stride + j / kU * w.sum_stride + j % kU * kN)
+              : LoadVec(w.bias + (block * L::kSumVecs + j) * kN);
     }
   }
-  if constexpr (!kAhead) AddInput<CellT, E, kPhase, kInputs, kRows>(acc, w, block, x);
-  const auto weights =
-      WeightsOf<L, Recurrent, kInputs>(w.recurrent[kPhase], block, w.units, w.units);
-  Accumulate<Recurrent, kRows, E>(acc, h, weights, Products<E>(w.units));
+  if constexpr (!kAhead) AddInput<CellT, E, kPhase, kRows>(acc, w, block, x);
+  if constexpr (!kSummed) {
+    const auto weights = WeightsOf<Recurrent>(w.recurrent[kPhase], block, w.units);
+    Accumulate<Recurrent, kRows, E>(acc, h, weights, Products<E>(w.units));
+  }
 
   const SavingFunctions<E> fn;
 #pragma GCC unroll 8
@@ -163,9 +162,9 @@ TFRNN_NOINLINE void SumsAhead(const ForwardWeights<E>& w, Range blocks, const E*
           acc[i][j] = LoadVec(w.bias + (block * L::kSumVecs + j) * kLanes<A>);
         }
       }
-      AddInput<CellT, E, 0, Inputs::kAhead, kRows>(acc, w, block, rows);
+      AddInput<CellT, E, 0, kRows>(acc, w, block, rows);
       if constexpr (L::Cell::kPhases == 2) {
-        AddInput<CellT, E, 1, Inputs::kAhead, kRows>(acc, w, block, rows);
+        AddInput<CellT, E, 1, kRows>(acc, w, block, rows);
       }
       A* to = sums + block * w.sums_stride + first * L::kSumVecs * kLanes<A>;
 #pragma GCC unroll 8

@@ -1,6 +1,7 @@
 // dx = gradients of the sums · kernel^T, for all times at once.
 #pragma once
 
+#include "csrc/cpu/in_place.h"
 #include "csrc/cpu/panel_gemm.h"
 #include "csrc/cpu/steps.h"
 
@@ -19,7 +20,8 @@ struct InputGradientSpace {
   int shards;
   Steps steps;
   Index columns;
-  E* kernel;
+  bool in_place;  // see in_place.h
+  E* kernel = nullptr;
   A* results;                       // [shards, kInputGradientRows, columns]
   const E** panels;                 // [shards, kInputGradientRows]
   A** out;                          // [shards, kInputGradientRows]
@@ -31,7 +33,8 @@ struct InputGradientSpace {
     const RnnShape& s = a.shape;
     shards = static_cast<int>(Max(1, Min(pool.threads, CeilDiv(s.time * s.batch, kTileRows))));
     columns = L::PaddedColumns(s.input);
-    kernel = arena.Take<E>(TransposedElements<L, Gates>(s.input, s.units));
+    in_place = InPlace<T, L>(s) && a.input_dropout == nullptr;
+    if (!in_place) kernel = arena.Take<E>(TransposedElements<L, Gates>(s.input, s.units));
     results = arena.Take<A>(shards * kInputGradientRows * columns);
     panels = arena.Take<const E*>(shards * kInputGradientRows);
     out = arena.Take<A*>(shards * kInputGradientRows);
@@ -56,7 +59,7 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
   space.steps.Fill();
   const Rows at(s, a.options);
   const E* const dsums = static_cast<const E*>(a.dgates);
-  if (!a.packed) {
+  if (!a.packed && !space.in_place) {
     PackAllTransposed<L, typename Space::Gates>(a.kernel, s.input, s.units, space.kernel, pool);
   }
   if (space.factors != nullptr) {
@@ -87,6 +90,12 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
         DroppedPanelGemm<CellT, E, typename Space::Gates>(
             space.kernel, tiles, s.units, all * L::kRow, panels, factors, s.batch * space.columns,
             out, count, /*add=*/false);
+      } else if (space.in_place) {
+        if constexpr (std::is_same_v<T, A>) {
+          TransposedInPlace<L, typename Space::Gates>(a.kernel, {0, s.input}, s.units,
+                                                      all * L::kRow, panels, out, count,
+                                                      /*add=*/false);
+        }
       } else {
         PanelGemm<CellT, E, typename Space::Gates>(space.kernel, tiles, s.units, all * L::kRow,
                                                    panels, out, count, /*add=*/false);

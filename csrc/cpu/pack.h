@@ -34,22 +34,35 @@ constexpr Index PackedElements(Index depth, Index units) {
   return L::Blocks(units) * FullDepth<typename L::E>(depth) * Gates::kCount * L::kBlock;
 }
 
+// The rows of w lie far apart, most often in pages of their own: a few at a time for all blocks.
 template <typename L, typename Gates, typename T, typename E>
-TFRNN_NOINLINE void PackBlock(const T* w, Index depth, Index units, Index block, E* packed) {
-  const Index first = block * L::kBlock, count = Min(L::kBlock, units - first);
+TFRNN_NOINLINE void PackBlocks(const T* w, Index depth, Index units, Range blocks, E* packed) {
+  constexpr Index kRowsAtOnce = 16;
   const Index below = L::Cell::kGates * units;  // elements from a row of w to the next
-  auto* to = reinterpret_cast<Scalar<E>*>(packed + block * PackedElements<L, Gates>(depth, 1));
-  for (Index k = 0; k < depth; k += kDepth<E>) {
-    for (int g = 0; g < Gates::kCount; ++g, to += L::kBlock) {
-      const T* const from = w + k * below + Gates::kList.gate[g] * units + first;
-      if constexpr (kNarrow<E>) {
-        JoinRows(from, k + 1 < depth ? from + below : nullptr, count, to);
-      } else {
-        for (Index u = 0; u < count; ++u) to[u] = Load(from[u]);
+  for (Index first_row = 0; first_row < depth; first_row += kRowsAtOnce) {
+    const Index end = Min(first_row + kRowsAtOnce, depth);
+    for (Index block = blocks.begin; block < blocks.end; ++block) {
+      const Index first = block * L::kBlock, count = Min(L::kBlock, units - first);
+      E* const row = packed + block * PackedElements<L, Gates>(depth, 1) +
+                     first_row * Gates::kCount * L::kBlock;
+      auto* to = reinterpret_cast<Scalar<E>*>(row);
+      for (Index k = first_row; k < end; k += kDepth<E>) {
+        for (int g = 0; g < Gates::kCount; ++g, to += L::kBlock) {
+          const T* const from = w + k * below + Gates::kList.gate[g] * units + first;
+          if constexpr (kNarrow<E>) {
+            JoinRows(from, k + 1 < depth ? from + below : nullptr, count, to);
+          } else {
+            for (Index u = 0; u < count; ++u) to[u] = Load(from[u]);
+          }
+          for (Index u = count; u < L::kBlock; ++u) to[u] = Scalar<E>(0);
+        }
       }
-      for (Index u = count; u < L::kBlock; ++u) to[u] = Scalar<E>(0);
     }
   }
+}
+template <typename L, typename Gates, typename T, typename E>
+void PackBlock(const T* w, Index depth, Index units, Index block, E* packed) {
+  PackBlocks<L, Gates>(w, depth, units, {block, block + 1}, packed);
 }
 
 // w [width, G*U] transposed -> packed [tile of columns][block][gate][unit of the block][column],

@@ -49,18 +49,6 @@ struct ListedRows {
     return row + Columns::Offset(j) * kLanes<E>;
   }
 };
-// The columns of one block in weights that are not packed, [k][gate of the cell][units].
-template <typename A>
-struct WeightRows {
-  const A* first;
-  Index units, stride;
-  TFRNN_INLINE const A* At(Index k) const { return first + k * stride; }
-  template <typename Columns>
-  TFRNN_INLINE const A* Vector(const A* row, int j) const {
-    return row + Columns::CellGate(j) * units + Columns::UnitVector(j) * kLanes<A>;
-  }
-};
-
 // The columns of b: vectors at Offset(j) of a row of kStride elements, added to accumulator
 // Target(j) of kTargets, for gate Gate(j) of those in question. Recurrent or input weights packed
 // [k][gate][units of the block]:
@@ -71,8 +59,6 @@ struct WeightColumns {
   static constexpr int kTargets = L::kSumVecs;
   static constexpr int kStride = kVecs * kLanes<E>;
   static constexpr int Gate(int j) { return j / L::kUnitVecs; }
-  static constexpr int CellGate(int j) { return Gates::kList.gate[Gate(j)]; }
-  static constexpr int UnitVector(int j) { return j % L::kUnitVecs; }
   static constexpr int Offset(int j) { return j; }
   static constexpr int Target(int j) {
     return Gates::kList.sum[j / L::kUnitVecs] * L::kUnitVecs + j % L::kUnitVecs;
