@@ -39,7 +39,7 @@ MAY_INCLUDE = {
         r"tests/(cpp/naive\.h|emulator/.+)",
         CUDA,
     ),
-    "tests/gpu": (r"tests/emulator/prim_test\.cc",),
+    "tests/gpu": (r"tests/emulator/prim_test\.cc", r"gtest/.+", STANDARD, CUDA),
 }
 SUFFIXES = {".h", ".cc", ".cu", ".cuh", ".inl"}
 

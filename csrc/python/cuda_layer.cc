@@ -236,7 +236,8 @@ std::unique_ptr<CudaLayer> Make(const std::string& cell, const std::string& dtyp
   what.call.cell = CellNamed(cell), what.call.dtype = ElementNamed(dtype);
   what.call.tf32 = tf32, what.training = training;
   what.cublas = cublas, what.override_text = std::move(override_text);
-  what.shape = {time, batch, features, units, /*time_major=*/true};
+  what.shape.time = time, what.shape.batch = batch, what.shape.input = features;
+  what.shape.units = units, what.shape.time_major = true;
   switch (what.call.cell) {
     case cuda::Cell::kLstm:
       return OfType<Lstm>(what);

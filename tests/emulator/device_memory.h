@@ -17,17 +17,6 @@
 
 namespace tfrnn::cuda {
 
-// Why no kernel can run here, or "".
-inline const char* NoDevice() {
-#if defined(TFRNN_NATIVE)
-  int count = 0;
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error != cudaSuccess) return cudaGetErrorString(error);
-  if (count == 0) return "no CUDA device";
-#endif
-  return "";
-}
-
 class DeviceBytes {
  public:
   explicit DeviceBytes(std::size_t bytes) : bytes_(bytes) {

@@ -78,14 +78,15 @@ TEST_F(LaunchTest, SaysWhichCellsAndTypesOnlyStep) {
 
 TEST_F(LaunchTest, RefusesSizesBeyondItsIndices) {
   ForwardArgs<float> args;
-  args.shape = {std::int64_t{1} << 31, 1, 1, 1, false};
+  args.shape.time = std::int64_t{1} << 31;
+  args.shape.batch = args.shape.input = args.shape.units = 1;
   EXPECT_SAYS((Layer<Lstm, float>::Forward(&args, 1, CallOptions(), Plan(), nullptr)),
               "time is 2147483648; expected at most 2^30");
 }
 
 TEST_F(LaunchTest, ReportsWhatBlasReports) {
   ForwardArgs<float> args;
-  args.shape = {1, 1, 1, 1, false};
+  args.shape.time = args.shape.batch = args.shape.input = args.shape.units = 1;
   CallOptions options;
   options.blas.gemm = [](void*, const Gemm&, Stream) -> Error { return "out of luck"; };
   EXPECT_EQ((Layer<Lstm, float>::Forward(&args, 1, options, Plan(), nullptr)), "out of luck");
