@@ -24,7 +24,7 @@ CPP_SOURCES := $(shell find csrc cuda tests/cpp tests/emulator tests/gpu -name '
 
 export TFRNN_CMAKE_ARGS
 
-.PHONY: help environment build demo test cpp-test check-symbols lint format sanitize sanitize-threads check-kernels sdist wheel clean
+.PHONY: help environment build demo test cpp-test test-slow check-symbols check-compilers lint format sanitize sanitize-threads check-kernels sdist wheel clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -65,8 +65,20 @@ cpp-test: build ## the C++ tests
 	  echo "On Debian and Ubuntu: apt-get install libgtest-dev, then make clean."; \
 	fi
 
+# The C++ tests that gtest knows as disabled, in every instruction set.
+test-slow: build ## the tests that take minutes, too long for `make test`
+	@tests=$$(find $(BUILD)/tests/cpp -maxdepth 1 -name 'simd_test_*' -type f -executable); \
+	if [ -z "$$tests" ]; then echo "NOT RUN: the C++ tests were not built."; exit 1; fi; \
+	for test in $$tests; do \
+	  echo "$$test"; \
+	  $$test --gtest_also_run_disabled_tests --gtest_filter='*.DISABLED_*' || exit 1; \
+	done
+
 check-symbols: build ## what the built libraries export and refer to
 	$(BIN)/python tools/check_symbols.py --build $(BUILD)
+
+check-compilers: build ## whether Clang, and GCC for ARM, accept the CPU engine
+	$(BIN)/python tools/check_compilers.py --build $(BUILD)
 
 $(DEV): pyproject.toml | $(BUILT)
 	TFRNN_BUILD_DIR=$(BUILD) TFRNN_CMAKE_ARGS="-DTFRNN_TESTS=AUTO $$TFRNN_CMAKE_ARGS" \

@@ -1,8 +1,10 @@
 # Settings for every target: language standard, warnings, compiler cache, sanitizers.
 
-if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 10)
-  message(FATAL_ERROR "The C++ compiler is ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}; "
-                      "expected GCC 10 or newer. Set CXX to another one.")
+set(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+if(NOT (CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 10)
+   AND NOT (CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 14))
+  message(FATAL_ERROR "The C++ compiler is ${compiler}; expected GCC 10 or newer, or Clang 14 or "
+                      "newer. Set CXX to another one.")
 endif()
 
 if(NOT CMAKE_BUILD_TYPE)

@@ -24,6 +24,7 @@ function(tfrnn_add_objects isa library)
   target_sources(${library} PRIVATE $<TARGET_OBJECTS:${library}_${isa}>)
 endfunction()
 
+# An instruction set that every storage type and the benchmarks' loops have code for.
 macro(tfrnn_add_isa isa)
   tfrnn_add_objects(${isa} tfrnn_cpu SOURCES ${engine_sources} FLAGS ${ARGN})
   tfrnn_add_objects(${isa} tfrnn_bench SOURCES csrc/bench/loops.cc FLAGS ${ARGN})
@@ -33,6 +34,9 @@ endmacro()
 tfrnn_add_isa(baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   tfrnn_add_isa(avx2 -mavx2 -mfma -mf16c)
-  tfrnn_add_isa(avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
-                -mprefer-vector-width=512)
+  set(avx512_flags -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+      -mprefer-vector-width=512)
+  tfrnn_add_isa(avx512 ${avx512_flags})
+  # For bfloat16 only; in all else avx512 does for it.
+  tfrnn_add_objects(avx512_bf16 tfrnn_cpu SOURCES ${engine_sources} FLAGS ${avx512_flags} -mavx512bf16)
 endif()

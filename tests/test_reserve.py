@@ -4,6 +4,8 @@ import pytest
 import tensorflow as tf
 from combinations import KINDS, Combination, factors
 
+from tfrnn_ops import _core
+
 BATCH, TIME, UNITS = 3, 7, 64  # whole blocks, so that there is no padding
 # Values of one step, batch row and unit, in float32, with all options off.
 PLAIN = {"lstm": 5, "gru": 4, "gru_reset_before": 4, "simple_rnn": 1, "ind_rnn": 1}
@@ -15,7 +17,7 @@ def reserve_bytes(name, time=TIME, **options):
     row = {factor: values[0] for factor, values in factors(name).items()}
     row |= {"dtype": "float32", "batch": BATCH, "time": time, "units": UNITS, **options}
     combination = Combination(name, row)
-    variables = combination.variables("float32")
+    variables = combination.variables(row["dtype"])
 
     @tf.function(autograph=False)
     def run():
@@ -30,6 +32,17 @@ def test_without_options_only_what_the_gradient_needs(name):
     size = reserve_bytes(name)
     assert size <= 4 * PLAIN[name] * BATCH * TIME * UNITS + SMALL
     assert reserve_bytes(name, keep_reserve=False) == 0
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_bfloat16_keeps_16_bits_where_they_are_multiplied(name):
+    """AVX-512-BF16 multiplies them; elsewhere float32 is kept, as of float16."""
+    gated = name in ("lstm", "gru", "gru_reset_before")
+    size = reserve_bytes(
+        name, dtype="bfloat16", **({"recurrent_activation": "sigmoid"} if gated else {})
+    )
+    narrow = _core.isa() == "avx512_bf16" and name != "ind_rnn"
+    assert size <= (2 if narrow else 4) * PLAIN[name] * BATCH * TIME * UNITS + SMALL
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -21,6 +21,7 @@ namespace {
 const Loops& ActiveLoops() {
 #if defined(__x86_64__)
   switch (cpu::ActiveIsa()) {
+    case cpu::Isa::kAvx512Bf16:
     case cpu::Isa::kAvx512:
       return avx512::GetLoops();
     case cpu::Isa::kAvx2:

@@ -30,6 +30,15 @@ struct Standard {
   TFRNN_CELL V ActSlope(V, V y) const { return TanhGrad(y); }
 };
 
+// The same where 16 bits are saved of a value: of the sum, because a gate may be so close to 1 that
+// they would not tell the two apart.
+template <typename V>
+struct StandardOfSums : Standard<V> {
+  TFRNN_CELL V Keep(V x, V) const { return x; }
+  TFRNN_CELL V GateOf(V kept) const { return this->Gate(kept); }
+  TFRNN_CELL V ActOf(V kept) const { return this->Act(kept); }
+};
+
 // Whatever was chosen at run time; sums are saved.
 template <typename V>
 struct Chosen {

@@ -10,46 +10,54 @@ namespace tfrnn::cpu::TFRNN_ISA {
 
 template <template <typename> class CellT, typename T>
 struct BackwardSpace {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+  using E = OperandType<T>;
+  using L = Layout<CellT, E>;
+  using A = typename L::A;
   using Cell = typename L::Cell;
 
   Split split;
-  A* recurrent[2] = {};
+  bool in_place;  // see in_place.h
+  E* recurrent[2] = {};
   A* dstate[kMaxStates];        // [B, padded columns]
-  A* initial[kMaxStates] = {};  // [B, padded], s >= 1
+  E* initial[kMaxStates] = {};  // [B, padded], s >= 1, as the others are kept
   A* doperand = nullptr;        // [B, padded columns], two phases only
   A* doutput = nullptr;         // [B, U], staged, or outputs that masked steps repeat
   A* h = nullptr;               // [B, U], staged only: h before the step
   Steps steps;
-  BackwardRow<A>* rows;     // [members, B]
-  BackwardRow<A>** active;  // [members, B]
+  BackwardRow<E>* rows;     // [members, B]
+  BackwardRow<E>** active;  // [members, B]
   A* factors = nullptr;     // [G, B, padded columns], with dropout only
-  StepScratch<A> scratch;   // [members, B]
+  StepScratch<E> scratch;   // [members, B]
 
   static bool Repeats(const BackwardArgs<T>& a) {
     return a.mask != nullptr && !a.options.zero_output_for_mask;
   }
   BackwardSpace(const BackwardArgs<T>& a, const Pool& pool, Arena& arena)
       : split(SplitOf(a.shape, pool, a.recurrent_dropout ? 1 : L::Tiles(a.shape.units))),
+        in_place(InPlace<T, L>(a.shape) && a.recurrent_dropout == nullptr),
         steps(a.shape, a.options, a.mask, arena) {
     const RnnShape& s = a.shape;
     const Index columns = s.batch * L::PaddedColumns(s.units);
-    recurrent[0] = arena.Take<A>(TransposedElements<L, GateSet<Cell, 0, true>>(s.units, s.units));
+    if (!in_place) {
+      recurrent[0] = arena.Take<E>(TransposedElements<L, GateSet<Cell, 0, true>>(s.units, s.units));
+    }
     if constexpr (Cell::kPhases == 2) {
-      recurrent[1] = arena.Take<A>(TransposedElements<L, GateSet<Cell, 1, true>>(s.units, s.units));
+      if (!in_place) {
+        recurrent[1] =
+            arena.Take<E>(TransposedElements<L, GateSet<Cell, 1, true>>(s.units, s.units));
+      }
       doperand = arena.Take<A>(columns);
     }
     for (int i = 0; i < Cell::kStates; ++i) dstate[i] = arena.Take<A>(columns);
     for (int i = 1; i < Cell::kStates; ++i) {
-      initial[i] = arena.Take<A>(s.batch * L::Padded(s.units));
+      initial[i] = arena.Take<E>(s.batch * L::Padded(s.units));
     }
     if (kStaged<T> || Repeats(a)) doutput = arena.Take<A>(s.batch * s.units);
     if (kStaged<T>) h = arena.Take<A>(s.batch * s.units);
-    rows = arena.Take<BackwardRow<A>>(split.members * s.batch);
-    active = arena.Take<BackwardRow<A>*>(split.members * s.batch);
+    rows = arena.Take<BackwardRow<E>>(split.members * s.batch);
+    active = arena.Take<BackwardRow<E>*>(split.members * s.batch);
     if (a.recurrent_dropout != nullptr) factors = arena.Take<A>(Cell::kGates * columns);
-    scratch.panels = arena.Take<const A*>(split.members * s.batch);
+    scratch.panels = arena.Take<const E*>(split.members * s.batch);
     scratch.factors = arena.Take<const A*>(split.members * s.batch);
     scratch.out = arena.Take<A*>(split.members * s.batch);
   }
@@ -58,13 +66,14 @@ struct BackwardSpace {
 // Some rows of the batch, or some units of all rows.
 template <template <typename> class CellT, typename T>
 class BackwardWorker {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+  using E = OperandType<T>;
+  using L = Layout<CellT, E>;
+  using A = typename L::A;
   using Cell = typename L::Cell;
   using Space = BackwardSpace<CellT, T>;
 
  public:
-  BackwardWorker(const BackwardArgs<T>& args, const Space& space, const BackwardWeights<A>& weights,
+  BackwardWorker(const BackwardArgs<T>& args, const Space& space, const BackwardWeights<E>& weights,
                  const Share& share)
       : a_(args),
         space_(space),
@@ -74,9 +83,9 @@ class BackwardWorker {
         width_(args.shape.units),
         padded_(L::Padded(width_)),
         columns_(L::PaddedColumns(width_)),
-        saved_(static_cast<const A*>(args.reserve_space)),
+        saved_(static_cast<const E*>(args.reserve_space)),
         states_(saved_ == nullptr ? nullptr : saved_ + L::PanelElements(args.shape)),
-        dsums_(static_cast<A*>(args.dgates)),
+        dsums_(static_cast<E*>(args.dgates)),
         first_row_(share.member * args.shape.batch) {
     TakeUnits();
   }
@@ -85,8 +94,8 @@ class BackwardWorker {
     const Range batch = share_.batch;
     for (Index b = batch.begin; b < batch.end; ++b) Begin(b);
     const Index first = first_row_ + batch.begin;
-    BackwardRow<A>** const active = space_.active + first;
-    const StepScratch<A> scratch{space_.scratch.panels + first, space_.scratch.factors + first,
+    BackwardRow<E>** const active = space_.active + first;
+    const StepScratch<E> scratch{space_.scratch.panels + first, space_.scratch.factors + first,
                                  space_.scratch.out + first};
     for (Index t = a_.shape.time - 1; t >= 0; --t) {
       Index count = 0;
@@ -99,7 +108,7 @@ class BackwardWorker {
         }
       }
       if (count == 0) continue;  // of the whole team
-      BackwardStep<CellT, A>(weights_, share_, blocks_, tiles_, active, count, scratch);
+      BackwardStep<CellT, E>(weights_, share_, blocks_, tiles_, active, count, scratch);
       if (Space::Repeats(a_)) {
         for (Index i = 0; i < count; ++i) ClearRepeated(active[i] - &RowOf(0));
       }
@@ -127,17 +136,18 @@ class BackwardWorker {
     units_ = {tiles_.begin * L::kColumns, Min(tiles_.end * L::kColumns, width_)};
     blocks_ = {units_.begin / L::kBlock, CeilDiv(units_.end, L::kBlock)};
   }
-  BackwardRow<A>& RowOf(Index b) const { return space_.rows[first_row_ + b]; }
+  BackwardRow<E>& RowOf(Index b) const { return space_.rows[first_row_ + b]; }
   Index Count() const { return units_.end - units_.begin; }
-  static void Clear(A* row, Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) row[i] = A(0);
+  template <typename Element>
+  static void Clear(Element* row, Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) row[i] = Element{};
   }
   A* Repeated(Index b) const { return space_.doutput + b * width_; }
   void ClearRepeated(Index b) const { Clear(Repeated(b), units_.begin, units_.end); }
 
   void Begin(Index b) {
-    BackwardRow<A>& row = RowOf(b);
-    row = BackwardRow<A>();
+    BackwardRow<E>& row = RowOf(b);
+    row = BackwardRow<E>();
     const Index at = b * width_ + units_.begin;
     for (int s = 0; s < Cell::kStates; ++s) {
       row.dstate[s] = space_.dstate[s] + b * columns_;
@@ -145,7 +155,7 @@ class BackwardWorker {
       Clear(row.dstate[s], units_.end, tiles_.end * L::kColumns);
     }
     for (int s = 1; s < Cell::kStates; ++s) {
-      A* const initial = space_.initial[s] + b * padded_;
+      E* const initial = space_.initial[s] + b * padded_;
       LoadState(a_, s, at, Count(), initial + units_.begin);
       Clear(initial, units_.end, blocks_.end * L::kBlock);
     }
@@ -161,7 +171,7 @@ class BackwardWorker {
   }
 
   void Prepare(Index t, Index b) {
-    BackwardRow<A>& row = RowOf(b);
+    BackwardRow<E>& row = RowOf(b);
     const Index step = t * a_.shape.batch + b, previous = space_.steps.Previous(t, b);
     row.saved = saved_ + step * L::kRow;
     row.dsums = dsums_ + step * L::kRow;
@@ -174,9 +184,9 @@ class BackwardWorker {
     } else {
       row.doutput = Staged(doutput, space_.doutput, b);
     }
-    row.prev[0] = Staged(h, space_.h, b);
+    row.h = Staged(h, space_.h, b);
     for (int s = 1; s < Cell::kStates; ++s) {
-      const A* const states = states_ + (s - 1) * L::StateElements(a_.shape);
+      const E* const states = states_ + (s - 1) * L::StateElements(a_.shape);
       row.next[s] = states + step * padded_;
       row.prev[s] = previous < 0 ? space_.initial[s] + b * padded_
                                  : states + (previous * a_.shape.batch + b) * padded_;
@@ -196,29 +206,31 @@ class BackwardWorker {
 
   const BackwardArgs<T>& a_;
   const Space& space_;
-  const BackwardWeights<A>& weights_;
+  const BackwardWeights<E>& weights_;
   Share share_;
   const Rows at_;
   const Index width_, padded_, columns_;
   Range tiles_{0, 0}, units_{0, 0}, blocks_{0, 0};
-  const A* const saved_;
-  const A* const states_;
-  A* const dsums_;
+  const E* const saved_;
+  const E* const states_;
+  E* const dsums_;
   const Index first_row_;
 };
 
 template <template <typename> class CellT, typename T>
 void Backward(const BackwardArgs<T>& a, const Pool& pool) {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+  using E = OperandType<T>;
+  using L = Layout<CellT, E>;
   using Cell = typename L::Cell;
   const RnnShape& s = a.shape;
   if (s.batch == 0 || s.units == 0) return;
   Arena arena(a.workspace);
   BackwardSpace<CellT, T> space(a, pool, arena);
   space.steps.Fill();
-  BackwardWeights<A> weights;
-  if (s.time > 0 && !a.packed) {
+  BackwardWeights<E> weights;
+  if (space.in_place) {
+    if constexpr (!kStaged<T>) weights.in_place = a.recurrent_kernel;
+  } else if (s.time > 0 && !a.packed) {
     PackAllTransposed<L, GateSet<Cell, 0, true>>(a.recurrent_kernel, s.units, s.units,
                                                  space.recurrent[0], pool);
     if constexpr (Cell::kPhases == 2) {

@@ -1,52 +1,57 @@
 // One step of the recurrence backwards for some rows of the batch.
 #pragma once
 
+#include "csrc/cpu/in_place.h"
 #include "csrc/cpu/panel_gemm.h"
 #include "csrc/cpu/split.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
-// What a step reads and writes of one batch row. prev[0] and doutput hold `units` values, the
-// others are padded.
-template <typename A>
+// What a step reads and writes of one batch row. h and doutput hold `units` values, the others are
+// padded.
+template <typename E>
 struct BackwardRow {
-  const A* saved = nullptr;        // panel row of block 0
-  A* dsums = nullptr;              // panel row of block 0, may be the same memory
-  const A* prev[kMaxStates] = {};  // h first
-  const A* next[kMaxStates] = {};  // next[0] is not read
+  using A = ComputeType<E>;
+  const E* saved = nullptr;        // panel row of block 0
+  E* dsums = nullptr;              // panel row of block 0, may be the same memory
+  const A* h = nullptr;            // before the step
+  const E* prev[kMaxStates] = {};  // states other than h
+  const E* next[kMaxStates] = {};  // likewise
   const A* doutput = nullptr;
   A* dstate[kMaxStates] = {};  // gradient of next on entry, of prev on return
   A* doperand = nullptr;       // cells with two phases only
   const A* factors = nullptr;  // of the first gate, see DroppedPanelGemm; with dropout only
 };
 
-template <typename A>
+template <typename E>
 struct BackwardWeights {
-  const A* recurrent[2] = {};  // per phase, see PackTransposed
+  const E* recurrent[2] = {};   // per phase, see PackTransposed
+  const E* in_place = nullptr;  // all of them as they lie, instead
   Index units = 0;
   Index panel_stride = 0;   // elements from a panel row to the same row of the next block
   Index factor_stride = 0;  // elements from a gate's dropout factors to the next gate's
 };
 
 // Backward of the cell, or PrepareBackward, for one row and the units of some blocks.
-template <template <typename> class CellT, typename A, bool kPrepare>
-TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, Range blocks,
-                                  const BackwardRow<A>& row) {
-  using L = Layout<CellT, A>;
+template <template <typename> class CellT, typename E, bool kPrepare>
+TFRNN_NOINLINE void BackwardCells(const BackwardWeights<E>& w, Range blocks,
+                                  const BackwardRow<E>& row) {
+  using L = Layout<CellT, E>;
+  using A = typename L::A;
   using Cell = typename L::Cell;
   using V = Vec<A>;
   constexpr int kU = L::kUnitVecs, kN = kLanes<A>;
-  Standard<V> fn;
+  SavingFunctions<E> fn;
   for (Index block = blocks.begin; block < blocks.end; ++block) {
-    const A* const from = (kPrepare ? row.dsums : row.saved) + block * w.panel_stride;
-    A* const to = row.dsums + block * w.panel_stride;
+    const E* const from = (kPrepare ? row.dsums : row.saved) + block * w.panel_stride;
+    E* const to = row.dsums + block * w.panel_stride;
 #pragma GCC unroll 4
     for (int v = 0; v < kU; ++v) {
       const Index unit = block * L::kBlock + v * kN, left = w.units - unit;
       V saved[Cell::kSaved], dsums[Cell::kSums], prev[Cell::kStates], dprev[Cell::kStates];
       for (int k = 0; k < Cell::kSaved; ++k) saved[k] = LoadVec(from + (k * kU + v) * kN);
       for (int k = 0; k < Cell::kSums; ++k) dsums[k] = saved[k];
-      prev[0] = LoadPart(row.prev[0] + unit, left);
+      prev[0] = LoadPart(row.h + unit, left);
       if constexpr (kPrepare) {
         dprev[0] = LoadVec(row.dstate[0] + unit);
         Cell::PrepareBackward(fn, saved, prev, LoadVec(row.doperand + unit), dsums, dprev);
@@ -71,49 +76,57 @@ TFRNN_NOINLINE void BackwardCells(const BackwardWeights<A>& w, Range blocks,
 }
 
 // Scratch of a step: room for a pointer per row in each.
-template <typename A>
+template <typename E>
 struct StepScratch {
-  const A** panels;
-  const A** factors;
-  A** out;
+  const E** panels;
+  const ComputeType<E>** factors;
+  ComputeType<E>** out;
 };
 
 // dsums of a phase's gates · their weights, into (or onto) out.
-template <template <typename> class CellT, typename A, int kPhase>
-void BackwardProduct(const BackwardWeights<A>& w, Range tiles, Index count,
-                     const StepScratch<A>& scratch, bool dropped, bool add) {
-  using Gates = GateSet<typename Layout<CellT, A>::Cell, kPhase, true>;
+template <template <typename> class CellT, typename E, int kPhase>
+void BackwardProduct(const BackwardWeights<E>& w, Range tiles, Index count,
+                     const StepScratch<E>& scratch, bool dropped, bool add) {
+  using Gates = GateSet<typename Layout<CellT, E>::Cell, kPhase, true>;
+  if constexpr (!kNarrow<E>) {
+    if (w.in_place != nullptr) {
+      using L = Layout<CellT, E>;
+      const Range columns{tiles.begin * L::kColumns, Min(tiles.end * L::kColumns, w.units)};
+      return TransposedInPlace<L, Gates>(w.in_place, columns, w.units, w.panel_stride,
+                                         scratch.panels, scratch.out, count, add);
+    }
+  }
   if (dropped) {
-    DroppedPanelGemm<CellT, A, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride,
+    DroppedPanelGemm<CellT, E, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride,
                                       scratch.panels, scratch.factors, w.factor_stride, scratch.out,
                                       count, add);
   } else {
-    PanelGemm<CellT, A, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride, scratch.panels,
+    PanelGemm<CellT, E, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride, scratch.panels,
                                scratch.out, count, add);
   }
 }
 
 // The step for the units of some tiles of columns, which are those of `blocks`. Other members of
 // the team have the other units.
-template <template <typename> class CellT, typename A>
-void BackwardStep(const BackwardWeights<A>& w, const Share& share, Range blocks, Range tiles,
-                  const BackwardRow<A>* const* rows, Index count, const StepScratch<A>& scratch) {
-  using Cell = typename Layout<CellT, A>::Cell;
+template <template <typename> class CellT, typename E>
+void BackwardStep(const BackwardWeights<E>& w, const Share& share, Range blocks, Range tiles,
+                  const BackwardRow<E>* const* rows, Index count, const StepScratch<E>& scratch) {
+  using Cell = typename Layout<CellT, E>::Cell;
   const bool dropped = rows[0]->factors != nullptr;
   for (Index i = 0; i < count; ++i) {
-    BackwardCells<CellT, A, false>(w, blocks, *rows[i]);
+    BackwardCells<CellT, E, false>(w, blocks, *rows[i]);
     scratch.panels[i] = rows[i]->dsums;
     scratch.factors[i] = rows[i]->factors;
   }
   share.Meet();
   if constexpr (Cell::kPhases == 2) {
     for (Index i = 0; i < count; ++i) scratch.out[i] = rows[i]->doperand;
-    BackwardProduct<CellT, A, 1>(w, tiles, count, scratch, dropped, /*add=*/false);
-    for (Index i = 0; i < count; ++i) BackwardCells<CellT, A, true>(w, blocks, *rows[i]);
+    BackwardProduct<CellT, E, 1>(w, tiles, count, scratch, dropped, /*add=*/false);
+    for (Index i = 0; i < count; ++i) BackwardCells<CellT, E, true>(w, blocks, *rows[i]);
     share.Meet();
   }
   for (Index i = 0; i < count; ++i) scratch.out[i] = rows[i]->dstate[0];
-  BackwardProduct<CellT, A, 0>(w, tiles, count, scratch, dropped, /*add=*/true);
+  BackwardProduct<CellT, E, 0>(w, tiles, count, scratch, dropped, /*add=*/true);
 }
 
 }  // namespace tfrnn::cpu::TFRNN_ISA

@@ -8,20 +8,20 @@
 namespace tfrnn::cpu::TFRNN_ISA {
 
 // `count` elements from `at` on of initial state s >= 1, or of what the segment before has left.
-template <typename Args, typename A>
-void LoadState(const Args& a, int s, Index at, Index count, A* to) {
+template <template <typename> class Args, typename T, typename E>
+void LoadState(const Args<T>& a, int s, Index at, Index count, E* to) {
   if (a.carry_in == nullptr) return LoadRow(a.initial[s] + at, count, to);
-  const A* const states = static_cast<const A*>(a.carry_in);
+  const auto* const states = static_cast<const ComputeType<T>*>(a.carry_in);
   LoadRow(states + (s - 1) * a.shape.batch * a.shape.units + at, count, to);
 }
 
 // Elements of a last state, for the caller and for the next segment.
-template <typename T, typename A>
-void KeepState(const ForwardArgs<T>& a, int s, Index at, Index count, const A* from) {
+template <typename T, typename E>
+void KeepState(const ForwardArgs<T>& a, int s, Index at, Index count, const E* from) {
   StoreRow(from, count, a.final[s] + at);
   if (a.carry_out == nullptr || s == 0) return;
-  StoreRow(from, count,
-           static_cast<A*>(a.carry_out) + (s - 1) * a.shape.batch * a.shape.units + at);
+  auto* const states = static_cast<ComputeType<T>*>(a.carry_out);
+  StoreRow(from, count, states + (s - 1) * a.shape.batch * a.shape.units + at);
 }
 
 // Where in dcarry_in and dcarry_out the gradient of state s begins, and that of the output that

@@ -16,15 +16,20 @@ struct Factors {
 };
 
 // from[k] times the factors of batch row b, for k in [begin, end) and each gate of the set:
-// to[k - begin][gate].
-template <typename Gates, typename S, typename T, typename A>
-TFRNN_NOINLINE void DropRow(const S* from, Range range, const Factors<T>& factors, Index b, A* to) {
+// to[k - begin][gate], where kNeighbours along k lie side by side, filled up with zeros.
+template <typename Gates, int kNeighbours = 1, typename S, typename T, typename E>
+TFRNN_NOINLINE void DropRow(const S* from, Range range, const Factors<T>& factors, Index b, E* to) {
+  const Index count = range.end - range.begin;
+  const auto place = [&](Index k, int g) {
+    return to + (k / kNeighbours * Gates::kCount + g) * kNeighbours + k % kNeighbours;
+  };
   for (int g = 0; g < Gates::kCount; ++g) {
-    const T* const own = factors ? factors.Row(Gates::kList.gate[g], b) : nullptr;
-    for (Index k = range.begin; k < range.end; ++k) {
-      const A value = Load(from[k]);
-      to[(k - range.begin) * Gates::kCount + g] = own == nullptr ? value : value * Load(own[k]);
+    const T* const own = factors ? factors.Row(Gates::kList.gate[g], b) + range.begin : nullptr;
+    for (Index k = 0; k < count; ++k) {
+      const auto value = Load(from[range.begin + k]);
+      Store(own == nullptr ? value : value * Load(own[k]), place(k, g));
     }
+    for (Index k = count; k % kNeighbours > 0; ++k) *place(k, g) = E{};
   }
 }
 

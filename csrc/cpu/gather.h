@@ -9,8 +9,8 @@ namespace tfrnn::cpu::TFRNN_ISA {
 
 template <template <typename> class CellT, typename T>
 class GatheredSums {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+  using L = Layout<CellT, OperandType<T>>;
+  using A = typename L::A;
   using Cell = typename L::Cell;
 
  public:

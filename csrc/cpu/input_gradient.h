@@ -1,6 +1,7 @@
 // dx = gradients of the sums · kernel^T, for all times at once.
 #pragma once
 
+#include "csrc/cpu/in_place.h"
 #include "csrc/cpu/panel_gemm.h"
 #include "csrc/cpu/steps.h"
 
@@ -11,16 +12,18 @@ constexpr Index kInputGradientRows = 96;
 
 template <template <typename> class CellT, typename T>
 struct InputGradientSpace {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+  using E = OperandType<T>;
+  using L = Layout<CellT, E>;
+  using A = typename L::A;
   using Gates = GateSet<typename L::Cell, -1, false>;
 
   int shards;
   Steps steps;
   Index columns;
-  A* kernel;
+  bool in_place;  // see in_place.h
+  E* kernel = nullptr;
   A* results;                       // [shards, kInputGradientRows, columns]
-  const A** panels;                 // [shards, kInputGradientRows]
+  const E** panels;                 // [shards, kInputGradientRows]
   A** out;                          // [shards, kInputGradientRows]
   A* factors = nullptr;             // [G, B, columns], with dropout only
   const A** factor_rows = nullptr;  // [shards, kInputGradientRows], likewise
@@ -30,9 +33,10 @@ struct InputGradientSpace {
     const RnnShape& s = a.shape;
     shards = static_cast<int>(Max(1, Min(pool.threads, CeilDiv(s.time * s.batch, kTileRows))));
     columns = L::PaddedColumns(s.input);
-    kernel = arena.Take<A>(TransposedElements<L, Gates>(s.input, s.units));
+    in_place = InPlace<T, L>(s) && a.input_dropout == nullptr;
+    if (!in_place) kernel = arena.Take<E>(TransposedElements<L, Gates>(s.input, s.units));
     results = arena.Take<A>(shards * kInputGradientRows * columns);
-    panels = arena.Take<const A*>(shards * kInputGradientRows);
+    panels = arena.Take<const E*>(shards * kInputGradientRows);
     out = arena.Take<A*>(shards * kInputGradientRows);
     if (a.input_dropout != nullptr) {
       factors = arena.Take<A>(L::Cell::kGates * s.batch * columns);
@@ -45,6 +49,7 @@ template <template <typename> class CellT, typename T>
 void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
   using Space = InputGradientSpace<CellT, T>;
   using A = typename Space::A;
+  using E = typename Space::E;
   using L = typename Space::L;
   const RnnShape& s = a.shape;
   const Index all = s.time * s.batch;
@@ -53,8 +58,8 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
   Space space(a, pool, arena);
   space.steps.Fill();
   const Rows at(s, a.options);
-  const A* const dsums = static_cast<const A*>(a.dgates);
-  if (!a.packed) {
+  const E* const dsums = static_cast<const E*>(a.dgates);
+  if (!a.packed && !space.in_place) {
     PackAllTransposed<L, typename Space::Gates>(a.kernel, s.input, s.units, space.kernel, pool);
   }
   if (space.factors != nullptr) {
@@ -68,7 +73,7 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
   }
   ParallelFor(pool, space.shards, [&](int i) {
     const Range part = PartOf(space.steps.count(), i, space.shards);
-    const A** const panels = space.panels + i * kInputGradientRows;
+    const E** const panels = space.panels + i * kInputGradientRows;
     A** const out = space.out + i * kInputGradientRows;
     for (Index first = part.begin; first < part.end; first += kInputGradientRows) {
       const Index count = Min(kInputGradientRows, part.end - first);
@@ -82,11 +87,17 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
         for (Index r = 0; r < count; ++r) {
           factors[r] = space.factors + space.steps[first + r] % s.batch * space.columns;
         }
-        DroppedPanelGemm<CellT, A, typename Space::Gates>(
+        DroppedPanelGemm<CellT, E, typename Space::Gates>(
             space.kernel, tiles, s.units, all * L::kRow, panels, factors, s.batch * space.columns,
             out, count, /*add=*/false);
+      } else if (space.in_place) {
+        if constexpr (std::is_same_v<T, A>) {
+          TransposedInPlace<L, typename Space::Gates>(a.kernel, {0, s.input}, s.units,
+                                                      all * L::kRow, panels, out, count,
+                                                      /*add=*/false);
+        }
       } else {
-        PanelGemm<CellT, A, typename Space::Gates>(space.kernel, tiles, s.units, all * L::kRow,
+        PanelGemm<CellT, E, typename Space::Gates>(space.kernel, tiles, s.units, all * L::kRow,
                                                    panels, out, count, /*add=*/false);
       }
       for (Index r = 0; r < count; ++r) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "csrc/core/args.h"
 #include "csrc/core/types.h"
@@ -29,13 +30,16 @@ struct Kernels {
 // Workspaces and reserve spaces start at a multiple of this.
 constexpr std::size_t kAlignment = 64;
 
-enum class Isa { kBaseline, kAvx2, kAvx512 };
+enum class Isa { kBaseline, kAvx2, kAvx512, kAvx512Bf16 };
 
-// The widest instruction set this machine and TFRNN_ISA=baseline|avx2|avx512 (read once; an
-// unknown or unsupported name is ignored, and IsaNote says so) allow.
+// The widest instruction set of this machine, or the one that TFRNN_ISA (read once) names.
 Isa ActiveIsa();
+// What is wrong with TFRNN_ISA, empty if nothing is.
+const char* IsaError();
+// The names that TFRNN_ISA may have: baseline, avx2, avx512, avx512_bf16.
 const char* IsaName(Isa isa);
-const char* IsaNote();
+// Whether this machine has it.
+bool IsaRuns(Isa isa);
 
 // Defined in csrc/cpu/isa/engine_<cell>.cc, compiled once for each instruction set.
 namespace baseline {
@@ -50,11 +54,18 @@ namespace avx512 {
 template <template <typename> class Cell, typename T>
 const Kernels<T>& Table();
 }
+namespace avx512_bf16 {  // bfloat16 only
+template <template <typename> class Cell, typename T>
+const Kernels<T>& Table();
+}
 
 template <template <typename> class Cell, typename T>
 const Kernels<T>& GetKernels() {
 #if defined(__x86_64__)
   switch (ActiveIsa()) {
+    case Isa::kAvx512Bf16:
+      if constexpr (std::is_same_v<T, BFloat16>) return avx512_bf16::Table<Cell, T>();
+      [[fallthrough]];
     case Isa::kAvx512:
       return avx512::Table<Cell, T>();
     case Isa::kAvx2:

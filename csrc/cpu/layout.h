@@ -8,13 +8,17 @@
 // Private to one call: nothing here is ever stored.
 #pragma once
 
+#include "csrc/cells/functions.h"
 #include "csrc/core/args.h"
-#include "csrc/cpu/simd.h"
+#include "csrc/cpu/operand.h"
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
-template <template <typename> class CellT, typename A>
+// Element is what operands of products and panels are held in, see operand.h.
+template <template <typename> class CellT, typename Element>
 struct Layout {
+  using E = Element;
+  using A = ComputeType<E>;
   using Cell = CellT<Vec<A>>;
   static_assert(Cell::kSums <= 4 && Cell::kSaved >= Cell::kSums, "see cell.h");
   static constexpr int kUnitVecs = 4 / Cell::kSums;
@@ -35,10 +39,15 @@ struct Layout {
     return s.time * s.batch * Padded(s.units);
   }
   static constexpr std::size_t ReserveBytes(const RnnShape& s) {
-    return sizeof(A) *
+    return sizeof(E) *
            static_cast<std::size_t>(PanelElements(s) + (Cell::kStates - 1) * StateElements(s));
   }
 };
+
+// What a cell applies to its sums, as the plain loops save it.
+template <typename E>
+using SavingFunctions = std::conditional_t<kNarrow<E>, StandardOfSums<Vec<ComputeType<E>>>,
+                                           Standard<Vec<ComputeType<E>>>>;
 
 // The gates of one phase (all gates for kPhase = -1) and the sums they are added to.
 template <typename Cell, int kPhase, bool kRecurrent>

@@ -1,4 +1,4 @@
-// Weights into the order the tiles read them in, converted to the compute type, padded with
+// Weights into the order the tiles read them in, converted to the operands' type, padded with
 // zeros to whole blocks. Done once per call.
 #pragma once
 
@@ -6,23 +6,63 @@
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
+// From the type of one element to that of another.
+template <typename From, typename To>
+TFRNN_INLINE void Assign(From from, To* to) {
+  if constexpr (std::is_same_v<From, To>) {
+    *to = from;
+  } else {
+    Store(Load(from), to);
+  }
+}
+
+// Two rows of bfloat16 as one of pairs. Zeros take the place of a row that is not there.
+template <typename T>
+TFRNN_INLINE void JoinRows(const T* even, const T* odd, Index count, std::uint32_t* to) {
+  if (even == nullptr) {
+    for (Index i = 0; i < count; ++i) to[i] = std::uint32_t{odd[i].bits} << 16;
+  } else if (odd == nullptr) {
+    for (Index i = 0; i < count; ++i) to[i] = even[i].bits;
+  } else {
+    for (Index i = 0; i < count; ++i) to[i] = even[i].bits | std::uint32_t{odd[i].bits} << 16;
+  }
+}
+
 // w [depth, G*U] -> packed [block][depth][gates of the set][units of the block].
 template <typename L, typename Gates>
 constexpr Index PackedElements(Index depth, Index units) {
-  return L::Blocks(units) * depth * Gates::kCount * L::kBlock;
+  return L::Blocks(units) * FullDepth<typename L::E>(depth) * Gates::kCount * L::kBlock;
 }
 
-template <typename L, typename Gates, typename T, typename A>
-TFRNN_NOINLINE void PackBlock(const T* w, Index depth, Index units, Index block, A* packed) {
-  const Index first = block * L::kBlock, count = Min(L::kBlock, units - first);
-  A* to = packed + block * depth * Gates::kCount * L::kBlock;
-  for (Index k = 0; k < depth; ++k) {
-    for (int g = 0; g < Gates::kCount; ++g, to += L::kBlock) {
-      const T* from = w + (k * L::Cell::kGates + Gates::kList.gate[g]) * units + first;
-      for (Index u = 0; u < count; ++u) to[u] = Load(from[u]);
-      for (Index u = count; u < L::kBlock; ++u) to[u] = A(0);
+// The rows of w lie far apart, most often in pages of their own: a few at a time for all blocks.
+template <typename L, typename Gates, typename T, typename E>
+TFRNN_NOINLINE void PackBlocks(const T* w, Index depth, Index units, Range blocks, E* packed) {
+  constexpr Index kRowsAtOnce = 16;
+  const Index below = L::Cell::kGates * units;  // elements from a row of w to the next
+  for (Index first_row = 0; first_row < depth; first_row += kRowsAtOnce) {
+    const Index end = Min(first_row + kRowsAtOnce, depth);
+    for (Index block = blocks.begin; block < blocks.end; ++block) {
+      const Index first = block * L::kBlock, count = Min(L::kBlock, units - first);
+      E* const row = packed + block * PackedElements<L, Gates>(depth, 1) +
+                     first_row * Gates::kCount * L::kBlock;
+      auto* to = reinterpret_cast<Scalar<E>*>(row);
+      for (Index k = first_row; k < end; k += kDepth<E>) {
+        for (int g = 0; g < Gates::kCount; ++g, to += L::kBlock) {
+          const T* const from = w + k * below + Gates::kList.gate[g] * units + first;
+          if constexpr (kNarrow<E>) {
+            JoinRows(from, k + 1 < depth ? from + below : nullptr, count, to);
+          } else {
+            for (Index u = 0; u < count; ++u) to[u] = Load(from[u]);
+          }
+          for (Index u = count; u < L::kBlock; ++u) to[u] = Scalar<E>(0);
+        }
+      }
     }
   }
+}
+template <typename L, typename Gates, typename T, typename E>
+void PackBlock(const T* w, Index depth, Index units, Index block, E* packed) {
+  PackBlocks<L, Gates>(w, depth, units, {block, block + 1}, packed);
 }
 
 // w [width, G*U] transposed -> packed [tile of columns][block][gate][unit of the block][column],
@@ -32,20 +72,30 @@ constexpr Index TransposedElements(Index width, Index units) {
   return L::Tiles(width) * L::Blocks(units) * Gates::kCount * L::kBlock * L::kColumns;
 }
 
-template <typename L, typename Gates, typename T, typename A>
-TFRNN_NOINLINE void PackTransposed(const T* w, Index width, Index units, Index tile, A* packed) {
+template <typename L, typename Gates, typename T, typename E>
+TFRNN_NOINLINE void PackTransposed(const T* w, Index width, Index units, Index tile, E* packed) {
   const Index blocks = L::Blocks(units), first_column = tile * L::kColumns;
-  A* to = packed + tile * blocks * Gates::kCount * L::kBlock * L::kColumns;
+  auto* to = reinterpret_cast<Scalar<E>*>(packed + tile * TransposedElements<L, Gates>(1, units));
   for (Index block = 0; block < blocks; ++block) {
     const Index first = block * L::kBlock, count = Min(L::kBlock, units - first);
-    for (int g = 0; g < Gates::kCount; ++g, to += L::kBlock * L::kColumns) {
+    for (int g = 0; g < Gates::kCount; ++g, to += L::kBlock / kDepth<E> * L::kColumns) {
       for (Index c = 0; c < L::kColumns; ++c) {
         const Index row = first_column + c;
         const Index valid = row < width ? count : 0;
         const T* from = w;
         if (valid > 0) from += (row * L::Cell::kGates + Gates::kList.gate[g]) * units + first;
-        for (Index u = 0; u < valid; ++u) to[u * L::kColumns + c] = Load(from[u]);
-        for (Index u = valid; u < L::kBlock; ++u) to[u * L::kColumns + c] = A(0);
+        Index u = 0;  // in scalars
+        for (; u < valid / kDepth<E>; ++u) {
+          if constexpr (kNarrow<E>) {
+            to[u * L::kColumns + c] = Operand<E>::LoadScalar(from + u * kDepth<E>);
+          } else {
+            to[u * L::kColumns + c] = Load(from[u]);
+          }
+        }
+        if constexpr (kNarrow<E>) {
+          if (valid % 2 > 0) to[u++ * L::kColumns + c] = from[valid - 1].bits;
+        }
+        for (; u < L::kBlock / kDepth<E>; ++u) to[u * L::kColumns + c] = Scalar<E>(0);
       }
     }
   }
@@ -68,14 +118,14 @@ void PackBias(const T* bias, Index units, Index block, A* packed) {
   }
 }
 
-// Rows between storage and compute type.
-template <typename T, typename A>
-void LoadRow(const T* from, Index count, A* to) {
-  for (Index i = 0; i < count; ++i) to[i] = Load(from[i]);
+// Rows between storage, operand and compute type.
+template <typename From, typename To>
+void LoadRow(const From* from, Index count, To* to) {
+  for (Index i = 0; i < count; ++i) Assign(from[i], to + i);
 }
-template <typename T, typename A>
-void StoreRow(const A* from, Index count, T* to) {
-  for (Index i = 0; i < count; ++i) Store(from[i], to + i);
+template <typename From, typename To>
+void StoreRow(const From* from, Index count, To* to) {
+  for (Index i = 0; i < count; ++i) Assign(from[i], to + i);
 }
 
 }  // namespace tfrnn::cpu::TFRNN_ISA

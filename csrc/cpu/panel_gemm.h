@@ -7,21 +7,22 @@
 namespace tfrnn::cpu::TFRNN_ISA {
 
 // acc += panel row · packed, over the blocks of `blocks` and the gates of the set.
-template <template <typename> class CellT, typename A, typename Gates, int kRows>
-TFRNN_INLINE void PanelTile(Vec<A> (&acc)[kRows][4], const A* const* rows, Index block_stride,
-                            Range blocks, const A* packed) {
-  using L = Layout<CellT, A>;
+template <template <typename> class CellT, typename E, typename Gates, int kRows>
+TFRNN_INLINE void PanelTile(Vec<ComputeType<E>> (&acc)[kRows][4], const E* const* rows,
+                            Index block_stride, Range blocks, const E* packed) {
+  using L = Layout<CellT, E>;
   for (Index block = blocks.begin; block < blocks.end; ++block) {
     for (int g = 0; g < Gates::kCount;) {
       int end = g + 1;  // sums that lie side by side are one run
       while (end < Gates::kCount && Gates::kList.sum[end] == Gates::kList.sum[end - 1] + 1) ++end;
-      RowPointers<A, kRows> a;
+      RowPointers<E, kRows> a;
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {
         a.row[i] = rows[i] + block * block_stride + Gates::kList.sum[g] * L::kBlock;
       }
       const Index depth = (end - g) * L::kBlock;
-      Accumulate<PlainColumns<A>, kRows, A>(acc, a, EveryRow<A, L::kColumns>{packed}, depth);
+      const EveryRow<E, PlainColumns<E>::kStride> b{packed};
+      Accumulate<PlainColumns<E>, kRows, E>(acc, a, b, Products<E>(depth));
       packed += depth * L::kColumns;
       g = end;
     }
@@ -30,17 +31,19 @@ TFRNN_INLINE void PanelTile(Vec<A> (&acc)[kRows][4], const A* const* rows, Index
 
 // out[i] (+)= panel row i · packed (see PackTransposed), for the columns of some tiles. `rows` are
 // the panel rows of block 0. Depth is cut so that a piece of packed weights stays in the L2 cache.
-template <template <typename> class CellT, typename A, typename Gates>
-TFRNN_NOINLINE void PanelGemm(const A* packed, Range tiles, Index units, Index block_stride,
-                              const A* const* rows, A* const* out, Index count, bool add) {
-  using L = Layout<CellT, A>;
+template <template <typename> class CellT, typename E, typename Gates>
+TFRNN_NOINLINE void PanelGemm(const E* packed, Range tiles, Index units, Index block_stride,
+                              const E* const* rows, ComputeType<E>* const* out, Index count,
+                              bool add) {
+  using L = Layout<CellT, E>;
+  using A = typename L::A;
   constexpr Index kBlockDepth = Gates::kCount * L::kBlock;
-  constexpr Index kChunk = Max(1, 1024 / kBlockDepth);
+  constexpr Index kChunk = Max(1, 1024 * kDepth<E> / kBlockDepth);
   const Index blocks = L::Blocks(units);
   for (Index tile = tiles.begin; tile < tiles.end; ++tile) {
     for (Index first = 0; first < blocks; first += kChunk) {
       const Range chunk{first, Min(first + kChunk, blocks)};
-      const A* const b = packed + (tile * blocks + first) * kBlockDepth * L::kColumns;
+      const E* const b = packed + (tile * blocks + first) * kBlockDepth * L::kColumns;
       ForTiles(count, [&](Index row, auto height) {
         constexpr int kRows = decltype(height)::value;
         Vec<A> acc[kRows][4];
@@ -53,7 +56,7 @@ TFRNN_NOINLINE void PanelGemm(const A* packed, Range tiles, Index units, Index b
                             : Vec<A>{};
           }
         }
-        PanelTile<CellT, A, Gates, kRows>(acc, rows + row, block_stride, chunk, b);
+        PanelTile<CellT, E, Gates, kRows>(acc, rows + row, block_stride, chunk, b);
 #pragma GCC unroll 8
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
@@ -69,11 +72,13 @@ TFRNN_NOINLINE void PanelGemm(const A* packed, Range tiles, Index units, Index b
 // The same where every gate has factors of its own for the columns: out[i] (+)= the sum over the
 // gates of factor · (panel row i of the gate · packed). factors[i] are those of the first gate of
 // the cell, padded like `out`, with those of the next gate `gate_stride` elements further.
-template <template <typename> class CellT, typename A, typename Gates>
-TFRNN_NOINLINE void DroppedPanelGemm(const A* packed, Range tiles, Index units, Index block_stride,
-                                     const A* const* rows, const A* const* factors,
-                                     Index gate_stride, A* const* out, Index count, bool add) {
-  using L = Layout<CellT, A>;
+template <template <typename> class CellT, typename E, typename Gates>
+TFRNN_NOINLINE void DroppedPanelGemm(const E* packed, Range tiles, Index units, Index block_stride,
+                                     const E* const* rows, const ComputeType<E>* const* factors,
+                                     Index gate_stride, ComputeType<E>* const* out, Index count,
+                                     bool add) {
+  using L = Layout<CellT, E>;
+  using A = typename L::A;
   const Index blocks = L::Blocks(units);
   for (Index tile = tiles.begin; tile < tiles.end; ++tile) {
     for (int g = 0; g < Gates::kCount; ++g) {
@@ -81,13 +86,13 @@ TFRNN_NOINLINE void DroppedPanelGemm(const A* packed, Range tiles, Index units, 
         constexpr int kRows = decltype(height)::value;
         Vec<A> acc[kRows][4] = {};
         for (Index block = 0; block < blocks; ++block) {
-          RowPointers<A, kRows> a;
+          RowPointers<E, kRows> a;
           for (int i = 0; i < kRows; ++i) {
             a.row[i] = rows[row + i] + block * block_stride + Gates::kList.sum[g] * L::kBlock;
           }
           const Index depth = ((tile * blocks + block) * Gates::kCount + g) * L::kBlock;
-          const EveryRow<A, L::kColumns> b{packed + depth * L::kColumns};
-          Accumulate<PlainColumns<A>, kRows, A>(acc, a, b, L::kBlock);
+          const EveryRow<E, PlainColumns<E>::kStride> b{packed + depth * L::kColumns};
+          Accumulate<PlainColumns<E>, kRows, E>(acc, a, b, Products<E>(L::kBlock));
         }
 #pragma GCC unroll 8
         for (int i = 0; i < kRows; ++i) {
@@ -116,8 +121,8 @@ TFRNN_NOINLINE void PadFactors(const T* factors, Index batch, Index width, A* to
 }
 
 // All tiles of PackTransposed, shared out over the pool.
-template <typename L, typename Gates, typename T, typename A>
-void PackAllTransposed(const T* w, Index width, Index units, A* packed, const Pool& pool) {
+template <typename L, typename Gates, typename T, typename E>
+void PackAllTransposed(const T* w, Index width, Index units, E* packed, const Pool& pool) {
   const Index tiles = L::Tiles(width);
   const int packers = static_cast<int>(Max(1, Min(pool.threads, tiles)));
   ParallelFor(pool, packers, [&](int i) {

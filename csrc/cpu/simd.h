@@ -111,16 +111,17 @@ TFRNN_INLINE void StorePart(A* to, Vec<A> x, Index count) {
   for (Index i = 0; i < count; ++i) to[i] = x[i];
 }
 
-// e^x for |x| <= 88 in float, 708 in double; outside, the value at the bound. 1 ulp.
-// x = n ln 2 + r; adding 1.5 * 2^(mantissa bits) rounds n to an integer in the low bits.
+// e^x, 1 ulp; infinity from 88.4 in float and 709.5 in double; below -87.7 zero in float, below
+// -708 the value there in double. x = n ln 2 + r; adding 1.5 * 2^(mantissa bits) rounds n to an
+// integer in the low bits.
 TFRNN_INLINE Vec<float> Exp(Vec<float> x) {
   using V = Vec<float>;
   using I = VectorOf<float>::bits;
   // Minimax polynomial of Cephes' expf (S. Moshier).
   constexpr float kTail[] = {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f,
                              4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
-  const V limit = Broadcast(88.0f), magic = Broadcast(0x1.8p23f);
-  x = Clamped(x, -limit, limit);
+  const V magic = Broadcast(0x1.8p23f);
+  x = Clamped(x, Broadcast(-88.0f), Broadcast(89.0f));
   const V shifted = MulAdd(x, Broadcast(1.44269504f), magic);
   const V n = shifted - magic;
   V r = MulAdd(n, Broadcast(-0.693359375f), x);  // ln 2 in two parts, the first exact in 9 bits
@@ -136,8 +137,8 @@ TFRNN_INLINE Vec<double> Exp(Vec<double> x) {
                               1.0 / 3628800.0,    1.0 / 362880.0,    1.0 / 40320.0,
                               1.0 / 5040.0,       1.0 / 720.0,       1.0 / 120.0,
                               1.0 / 24.0,         1.0 / 6.0,         0.5};
-  const V limit = Broadcast(708.0), magic = Broadcast(0x1.8p52);
-  x = Clamped(x, -limit, limit);
+  const V magic = Broadcast(0x1.8p52);
+  x = Clamped(x, Broadcast(-708.0), Broadcast(710.0));
   const V shifted = MulAdd(x, Broadcast(1.4426950408889634), magic);
   const V n = shifted - magic;
   V r = MulAdd(n, Broadcast(-0x1.62e42fee00000p-1), x);
@@ -147,7 +148,8 @@ TFRNN_INLINE Vec<double> Exp(Vec<double> x) {
 }
 
 // tanh in float: the odd rational minimax approximation of degrees 13 and 6 that Eigen uses
-// (its coefficients), saturated where it reaches 1. 5 ulp.
+// (its coefficients), saturated where it reaches 1. The product comes last: a factor of a tiny x
+// must not be subnormal. 5 ulp.
 TFRNN_INLINE Vec<float> TanhVec(Vec<float> x) {
   using V = Vec<float>;
   constexpr float kP[] = {-2.76076847742355e-16f, 2.00018790482477e-13f, -8.60467152213735e-11f,
@@ -158,7 +160,7 @@ TFRNN_INLINE Vec<float> TanhVec(Vec<float> x) {
   const V limit = Broadcast(7.90531110763549805f);
   x = Clamped(x, -limit, limit);
   const V x2 = x * x;
-  return x * Polynomial(x2, kP) / Polynomial(x2, kQ);
+  return x * (Polynomial(x2, kP) / Polynomial(x2, kQ));
 }
 // tanh in double: near zero Cephes' rational approximation (S. Moshier), else through Exp.
 TFRNN_INLINE Vec<double> TanhVec(Vec<double> x) {

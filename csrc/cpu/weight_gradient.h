@@ -21,10 +21,13 @@ enum class Factor { kInput, kState, kOperand };
 // The gradient of one matrix of weights: `Gates` of the cell, `depth` rows and one of ones.
 template <template <typename> class CellT, typename T, Factor kFactor, typename Gates>
 class GradientSegment {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+  using E = OperandType<T>;
+  using L = Layout<CellT, E>;
+  using A = typename L::A;
   using Cell = typename L::Cell;
-  using Columns = PanelColumns<CellT, A, Gates>;
+  using InPanel = PanelColumns<CellT, E, Gates>;
+  using Joined = GatheredColumns<CellT, E, Gates>;
+  using Columns = std::conditional_t<kNarrow<E>, Joined, InPanel>;
   static constexpr Index kWidth = Columns::kVecs * kLanes<A>;
 
  public:
@@ -43,8 +46,12 @@ class GradientSegment {
         dsums_(Panels(a)),
         result_(arena.Take<A>(L::Blocks(a.shape.units) * (depth_ + 1) * kWidth)),
         packed_(Gathers() ? nullptr
-                          : arena.Take<A>(shards * shard_rows_ * kGradientDepth * values_)),
-        stage_(Gathers() ? nullptr : arena.Take<A>(shards * shard_rows_ * kStageRows * values_)),
+                          : arena.Take<Scalar<E>>(shards * shard_rows_ *
+                                                  Products<E>(kGradientDepth) * values_)),
+        stage_(Gathers() ? nullptr : arena.Take<E>(shards * shard_rows_ * kStageRows * values_)),
+        joined_(kNarrow<E> && !Gathers()
+                    ? arena.Take<Scalar<E>>(shards * Products<E>(kGradientDepth) * kWidth)
+                    : nullptr),
         random_(Drops() ? arena.Take<A>(shards * shard_rows_) : nullptr) {}
 
   // Sums up the rows of the result that fall to `shard`.
@@ -54,8 +61,8 @@ class GradientSegment {
   }
 
  private:
-  static const A* Panels(const WeightGradientArgs<T>& a) {
-    const GeneralReserve<CellT, A> panels(const_cast<void*>(a.dgates), a.shape, a.options);
+  static const E* Panels(const WeightGradientArgs<T>& a) {
+    const GeneralReserve<CellT, E> panels(const_cast<void*>(a.dgates), a.shape, a.options);
     return kFactor == Factor::kInput ? panels.inputs : panels.recurrents;
   }
   bool Gathers() const { return kFactor == Factor::kInput && a_.indices != nullptr; }
@@ -68,20 +75,20 @@ class GradientSegment {
     for (Index block = blocks.begin; block < blocks.end; ++block) {
       A* const result = result_ + block * height * kWidth;
       for (Index i = 0; i < height * kWidth && !a_.continues; ++i) result[i] = A(0);
-      const A* const panels = dsums_ + block * a_.shape.time * batch * L::kRow;
+      const E* const panels = dsums_ + block * a_.shape.time * batch * L::kRow;
       for (Index k = steps.count() - 1; k >= 0; --k) {
         const Index step = steps[k];
         const Index index = a_.indices[at_.Input(step / batch, step % batch)];
-        const A* const panel = panels + step * L::kRow;
+        const E* const panel = panels + step * L::kRow;
         AddPanel(panel, result + depth_ * kWidth);
         if (index >= 0 && index < depth_) AddPanel(panel, result + index * kWidth);
       }
     }
     Write({0, height}, blocks);
   }
-  TFRNN_INLINE void AddPanel(const A* panel, A* to) const {
+  TFRNN_INLINE void AddPanel(const E* panel, A* to) const {
     for (int j = 0; j < Columns::kVecs; ++j, to += kLanes<A>) {
-      StoreVec(to, LoadVec(to) + LoadVec(panel + Columns::Offset(j) * kLanes<A>));
+      StoreVec(to, LoadVec(to) + LoadVec(panel + InPanel::Offset(j) * kLanes<A>));
     }
   }
 
@@ -91,7 +98,7 @@ class GradientSegment {
     const Range tiles = PartOf(tiles_, shard, shards_);
     const Range rows{tiles.begin * kTileRows, Min(tiles.end * kTileRows, depth_ + 1)};
     if (rows.begin >= rows.end) return;
-    A* const packed = packed_ + shard * shard_rows_ * kGradientDepth * kValues;
+    Scalar<E>* const packed = packed_ + shard * shard_rows_ * Products<E>(kGradientDepth) * kValues;
     Index first = 0;
     do {  // once even if there is no step: the gradient is zero then
       const Index count = Min(kGradientDepth, steps.count() - first);
@@ -101,13 +108,20 @@ class GradientSegment {
                       random_ + (Drops() ? shard * shard_rows_ : 0), packed, k);
       }
       const Index last = steps.count() - 1 - first;  // of the steps, which come last first
-      if (steps.listed() == nullptr) {
-        Multiply<kValues, EveryRow<A, -L::kRow>>(rows, first, count, packed, [&](const A* panel) {
-          return EveryRow<A, -L::kRow>{panel + last * L::kRow};
+      if constexpr (kNarrow<E>) {
+        Scalar<E>* const joined = joined_ + shard * Products<E>(kGradientDepth) * kWidth;
+        Multiply<kValues, EveryRow<E, Joined::kStride>>(
+            rows, first, count, packed, [&](const E* panel) {
+              Join(panel, steps, last, count, joined);
+              return EveryRow<E, Joined::kStride>{reinterpret_cast<const E*>(joined)};
+            });
+      } else if (steps.listed() == nullptr) {
+        Multiply<kValues, EveryRow<E, -L::kRow>>(rows, first, count, packed, [&](const E* panel) {
+          return EveryRow<E, -L::kRow>{panel + last * L::kRow};
         });
       } else {
-        Multiply<kValues, ListedRows<A, L::kRow>>(rows, first, count, packed, [&](const A* panel) {
-          return ListedRows<A, L::kRow>{panel, steps.listed() + last};
+        Multiply<kValues, ListedRows<E, L::kRow>>(rows, first, count, packed, [&](const E* panel) {
+          return ListedRows<E, L::kRow>{panel, steps.listed() + last};
         });
       }
       first += count;
@@ -118,38 +132,61 @@ class GradientSegment {
   // The `count` active steps from the `first` on, last first, of the factor's columns `rows`, to
   // packed[tile][step][row][value], from its step `at_step` on.
   template <int kValues>
-  TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const Steps& steps, A* stage,
-                           A* random, A* packed, Index at_step) const {
+  TFRNN_NOINLINE void Pack(Range rows, Index first, Index count, const Steps& steps, E* stage,
+                           A* random, Scalar<E>* packed, Index at_step) const {
     const Index height = rows.end - rows.begin, width = height * kValues;
     for (Index k = 0; k < count; ++k) {
       const Index step = steps[steps.count() - 1 - (first + k)];
       Stage(rows, step, steps, stage + k * width);
-      if (a_.state_dropout != nullptr && kFactor == Factor::kState) {
-        DropState(rows, step, stage + k * width);
+      if constexpr (!kNarrow<E>) {  // else the general loops are another instruction set's
+        if (a_.state_dropout != nullptr && kFactor == Factor::kState) {
+          DropState(rows, step, stage + k * width);
+        }
+        if (Drops()) DropStep(rows, step, random, stage + k * width);
       }
-      if (Drops()) DropStep(rows, step, random, stage + k * width);
     }
     ForTiles(height, [&](Index row, auto tile) {
       constexpr int kCount = decltype(tile)::value * kValues;
-      A* to = packed + row * kGradientDepth * kValues + at_step * kCount;
-      for (Index k = 0; k < count; ++k, to += kCount) {
-        for (int i = 0; i < kCount; ++i) to[i] = stage[k * width + row * kValues + i];
+      Scalar<E>* to =
+          packed + row * Products<E>(kGradientDepth) * kValues + at_step / kDepth<E> * kCount;
+      for (Index k = 0; k < count; k += kDepth<E>, to += kCount) {
+        const E* const from = stage + k * width + row * kValues;
+        if constexpr (kNarrow<E>) {
+          JoinRows(k + 1 < count ? from + width : nullptr, from, kCount, to);
+        } else {
+          for (int i = 0; i < kCount; ++i) to[i] = from[i];
+        }
       }
     });
   }
 
-  void Stage(Range rows, Index step, const Steps& steps, A* to) const {
+  // A panel's rows of `count` steps, back from the `last`, as rows of pairs of what `Gates` have.
+  // As in Pack, the step that is summed up first is the odd one of a pair: bits do not depend on
+  // where the pairs begin.
+  TFRNN_NOINLINE void Join(const E* panel, const Steps& steps, Index last, Index count,
+                           Scalar<E>* to) const {
+    for (Index k = 0; k < count; k += 2) {
+      const E* const odd = panel + steps[last - k] * L::kRow;
+      const E* const even = k + 1 < count ? panel + steps[last - k - 1] * L::kRow : nullptr;
+      for (int j = 0; j < InPanel::kVecs; ++j, to += kLanes<A>) {
+        const Index at = InPanel::Offset(j) * kLanes<A>;
+        JoinRows(even == nullptr ? even : even + at, odd + at, kLanes<A>, to);
+      }
+    }
+  }
+
+  void Stage(Range rows, Index step, const Steps& steps, E* to) const {
     const RnnShape& s = a_.shape;
     const Index t = step / s.batch, b = step % s.batch;
     const Index end = Min(rows.end, depth_);
     if constexpr (kFactor == Factor::kOperand) {
       for (Index m = rows.begin; m < end; ++m) {
         const Index block = m / L::kBlock, unit = m % L::kBlock;
-        const A value =
-            dsums_[(block * s.time * s.batch + step) * L::kRow + Cell::kOperand * L::kBlock + unit];
+        const A value = Load(dsums_[(block * s.time * s.batch + step) * L::kRow +
+                                    Cell::kOperand * L::kBlock + unit]);
         for (int g = 0; g < values_; ++g) {
-          to[(m - rows.begin) * values_ + g] =
-              factors_ ? value * Load(factors_.Row(Gates::kList.gate[g], b)[m]) : value;
+          Store(factors_ ? value * Load(factors_.Row(Gates::kList.gate[g], b)[m]) : value,
+                to + (m - rows.begin) * values_ + g);
         }
       }
     } else {
@@ -167,7 +204,7 @@ class GradientSegment {
       }
     }
     if (rows.end > depth_) {
-      for (int g = 0; g < values_; ++g) to[(depth_ - rows.begin) * values_ + g] = A(1);
+      for (int g = 0; g < values_; ++g) Store(A(1), to + (depth_ - rows.begin) * values_ + g);
     }
   }
 
@@ -193,7 +230,7 @@ class GradientSegment {
 
   // result rows (+)= packed · panel rows of as many steps; `find` finds them in a block's panel.
   template <int kValues, typename Right, typename FindRows>
-  TFRNN_NOINLINE void Multiply(Range rows, Index first, Index count, const A* packed,
+  TFRNN_NOINLINE void Multiply(Range rows, Index first, Index count, const Scalar<E>* packed,
                                const FindRows& find) const {
     const Index steps = a_.shape.time * a_.shape.batch;
     for (Index block = 0; block < L::Blocks(a_.shape.units); ++block) {
@@ -211,8 +248,9 @@ class GradientSegment {
                 first > 0 || a_.continues ? LoadVec(to + i * kWidth + j * kLanes<A>) : Vec<A>{};
           }
         }
-        const PackedRows<A, kRows, kValues> factor{packed + row * kGradientDepth * kValues};
-        Accumulate<Columns, kRows, A>(acc, factor, right, count);
+        const PackedRows<E, kRows, kValues> factor{packed +
+                                                   row * Products<E>(kGradientDepth) * kValues};
+        Accumulate<Columns, kRows, E>(acc, factor, right, Products<E>(count));
 #pragma GCC unroll 8
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
@@ -250,11 +288,12 @@ class GradientSegment {
   const Index depth_, tiles_, shard_rows_;
   const Factors<T> factors_;
   const int values_;  // of the factor for each row and step
-  const A* const dsums_;
+  const E* const dsums_;
   A* const result_;
-  A* const packed_;
-  A* const stage_;
-  A* const random_;  // [shards, shard rows], with step dropout only
+  Scalar<E>* const packed_;
+  E* const stage_;
+  Scalar<E>* const joined_;  // [shards, kGradientDepth / 2, kWidth], with pairs only
+  A* const random_;          // [shards, shard rows], with step dropout only
 };
 
 // In the place of a segment that a cell lacks.
@@ -274,8 +313,8 @@ struct SegmentIf<false, Segment> {
 
 template <template <typename> class CellT, typename T>
 struct WeightGradientSpace {
-  using A = ComputeType<T>;
-  using L = Layout<CellT, A>;
+  using L = Layout<CellT, OperandType<T>>;
+  using A = typename L::A;
   using Cell = typename L::Cell;
   using State = GradientSegment<CellT, T, Factor::kState, GateSet<Cell, 0, true>>;
   using Operand = GradientSegment<CellT, T, Factor::kOperand, GateSet<Cell, 1, true>>;
@@ -308,8 +347,10 @@ void WeightGradient(const WeightGradientArgs<T>& a, const Pool& pool) {
     space.input.Run(i, space.steps);
     space.state.Run(i, space.steps);
     space.operand.Run(i, space.steps);
-    if (a.dprojection != nullptr) {
-      ProjectionGradient<CellT, T>(a, space.steps, i, space.shards, space.projection);
+    if constexpr (!kNarrow<OperandType<T>>) {
+      if (a.dprojection != nullptr) {
+        ProjectionGradient<CellT, T>(a, space.steps, i, space.shards, space.projection);
+      }
     }
   });
 }

@@ -29,6 +29,7 @@ class CpuEngine {
 
   // Lays the operands out as the kernels want them, or says why there is no kernel for the call.
   absl::Status Prepare(tensorflow::OpKernelContext* ctx, Call<T>* call) const {
+    if (*cpu::IsaError() != '\0') return absl::InvalidArgumentError(cpu::IsaError());
     if (!call->shared_dropout || cell_.counts.gates == 1) return absl::OkStatus();
     const int64_t count = call->shape.batch * call->shape.Hidden();
     TF_RETURN_IF_ERROR(ctx->allocate_temp(tensorflow::DataTypeToEnum<TF>::value,

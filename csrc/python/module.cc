@@ -316,9 +316,23 @@ PYBIND11_MODULE(_core, m) {
 #endif
   tfrnn::BindPlan(m);
   m.def(
-      "isa", [] { return tfrnn::cpu::IsaName(tfrnn::cpu::ActiveIsa()); },
-      "The instruction set in use: baseline, avx2 or avx512.");
-  m.def("isa_note", &tfrnn::cpu::IsaNote, "What TFRNN_ISA did to that choice, if anything.");
+      "isa",
+      [] {
+        if (*tfrnn::cpu::IsaError() != '\0') throw std::invalid_argument(tfrnn::cpu::IsaError());
+        return tfrnn::cpu::IsaName(tfrnn::cpu::ActiveIsa());
+      },
+      "The instruction set in use: baseline, avx2, avx512 or avx512_bf16.");
+  m.def(
+      "isas",
+      [] {
+        using tfrnn::cpu::Isa;
+        std::vector<std::string> names;
+        for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16}) {
+          if (tfrnn::cpu::IsaRuns(isa)) names.emplace_back(tfrnn::cpu::IsaName(isa));
+        }
+        return names;
+      },
+      "Those that TFRNN_ISA may name on this machine.");
   m.def("reserve_bytes", &tfrnn::ReserveBytesOf, py::arg("cell"), py::arg("dtype"), py::kw_only(),
         py::arg("batch"), py::arg("time"), py::arg("units"), py::arg("projection") = 0,
         py::arg("layer_norm") = false, py::arg("general") = false, py::arg("recompute") = 0,

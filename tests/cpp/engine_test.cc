@@ -108,20 +108,28 @@ void CheckEngine(const cpu::Kernels<T>& kernels, const std::string& name) {
   }
 }
 
+// Every instruction set of this machine, whatever TFRNN_ISA names, with the types it has loops for.
 template <template <typename> class Cell>
 void CheckAll(const std::string& name) {
   CheckEngine<Cell>(cpu::baseline::Table<Cell, float>(), name + " baseline float");
   CheckEngine<Cell>(cpu::baseline::Table<Cell, double>(), name + " baseline double");
+  CheckEngine<Cell>(cpu::baseline::Table<Cell, Half>(), name + " baseline half");
+  CheckEngine<Cell>(cpu::baseline::Table<Cell, BFloat16>(), name + " baseline bfloat16");
 #if defined(__x86_64__)
-  if (cpu::ActiveIsa() >= cpu::Isa::kAvx2) {
+  if (cpu::IsaRuns(cpu::Isa::kAvx2)) {
     CheckEngine<Cell>(cpu::avx2::Table<Cell, float>(), name + " avx2 float");
+    CheckEngine<Cell>(cpu::avx2::Table<Cell, double>(), name + " avx2 double");
     CheckEngine<Cell>(cpu::avx2::Table<Cell, Half>(), name + " avx2 half");
+    CheckEngine<Cell>(cpu::avx2::Table<Cell, BFloat16>(), name + " avx2 bfloat16");
   }
-  if (cpu::ActiveIsa() >= cpu::Isa::kAvx512) {
+  if (cpu::IsaRuns(cpu::Isa::kAvx512)) {
     CheckEngine<Cell>(cpu::avx512::Table<Cell, float>(), name + " avx512 float");
     CheckEngine<Cell>(cpu::avx512::Table<Cell, double>(), name + " avx512 double");
     CheckEngine<Cell>(cpu::avx512::Table<Cell, Half>(), name + " avx512 half");
     CheckEngine<Cell>(cpu::avx512::Table<Cell, BFloat16>(), name + " avx512 bfloat16");
+  }
+  if (cpu::IsaRuns(cpu::Isa::kAvx512Bf16)) {
+    CheckEngine<Cell>(cpu::avx512_bf16::Table<Cell, BFloat16>(), name + " avx512_bf16 bfloat16");
   }
 #endif
 }

@@ -196,8 +196,8 @@ template <template <typename> class Cell>
 void CheckAll() {
   Check<Cell>(cpu::baseline::Table<Cell, double>());
 #if defined(__x86_64__)
-  if (cpu::ActiveIsa() >= cpu::Isa::kAvx2) Check<Cell>(cpu::avx2::Table<Cell, float>());
-  if (cpu::ActiveIsa() >= cpu::Isa::kAvx512) {
+  if (cpu::IsaRuns(cpu::Isa::kAvx2)) Check<Cell>(cpu::avx2::Table<Cell, float>());
+  if (cpu::IsaRuns(cpu::Isa::kAvx512)) {
     Check<Cell>(cpu::avx512::Table<Cell, float>());
     Check<Cell>(cpu::avx512::Table<Cell, BFloat16>());
   }

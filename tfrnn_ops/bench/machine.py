@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from tfrnn_ops._build_info import COMPILER
-from tfrnn_ops._core import isa, isa_note
+from tfrnn_ops._core import isa
 from tfrnn_ops.bench.ceilings import cache_sizes
 
 PACKAGES = ("tfrnn_ops", "tensorflow", "keras", "torch", "numpy")
@@ -35,7 +35,7 @@ def describe() -> dict[str, str]:
     return {
         "date": datetime.datetime.now().astimezone().isoformat(" ", "minutes"),
         "CPU": f"{_cpu_model()}, {cores()} CPUs; {sizes}",
-        "instruction set": " ".join(filter(None, [isa(), isa_note()])),
+        "instruction set": isa() + (" (TFRNN_ISA)" if os.environ.get("TFRNN_ISA") else ""),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "compiler": COMPILER,
