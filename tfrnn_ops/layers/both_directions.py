@@ -35,7 +35,7 @@ def why_not_one_call(
     ]
     if sizes[0] != sizes[1]:
         return "they differ in their sizes"
-    if (forward.cell.bias is None) != (backward.cell.bias is None):
+    if forward.cell.use_bias != backward.cell.use_bias:
         return "one has a bias"
     if forward.zero_output_for_mask != backward.zero_output_for_mask:
         return "they differ in zero_output_for_mask"
