@@ -297,7 +297,7 @@ BAD_OPTIONS = {
         {"recurrent_dropout": 1.0, "recurrent_dropout_per_step": True},
         "recurrent_dropout is 1.0; expected a rate",
     ),
-    "cell_clip": ({"cell_clip": 0}, "cell_clip is 0; expected a number above 0, or None"),
+    "cell_clip": ({"cell_clip": 0}, "cell_clip is 0; expected a finite number above 0, or None"),
     "projection_clip": (
         {"projection_clip": 1.0},
         "projection_clip is 1.0, but there is no projection to clip",
