@@ -5,6 +5,10 @@
 // and options (but for go_backwards). An error says what was found and expected; nothing has been
 // enqueued then, or what was has no use.
 //
+// How a step crosses the chip: forward_unit.cuh (a unit), product.cuh (the recurrent weights),
+// exchange.cuh (what blocks hand each other) and persistent.cuh (a sequence in one launch), in this
+// order; then stepwise.cuh. With options: general/loop.h, row.cuh, forward_row.cuh, stepwise.cuh.
+//
 // options.general chooses the kernels of cuda/general, which take any option one launch a step. It
 // must be set where GeneralReason of cuda/options.h gives a reason, and alike in all calls of a
 // layer.

@@ -97,7 +97,7 @@ void FillBase(const RnnShape& s, const RnnOptions& o, const CallOptions& options
 inline Error TooLarge(const RnnShape& s) {
   constexpr std::int64_t kLimit = std::int64_t{1} << 30;
   const std::pair<const char*, std::int64_t> sizes[] = {
-      {"time", s.time}, {"batch", s.batch}, {"units", s.units}};
+      {"time", s.time}, {"batch", s.batch}, {"units", s.units}, {"projection", s.projection}};
   for (const auto& [name, size] : sizes) {
     if (size > kLimit) {
       return std::string(name) + " is " + std::to_string(size) + "; expected at most 2^30";

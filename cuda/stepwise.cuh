@@ -1,5 +1,5 @@
-// The recurrence with a matrix product and a pointwise kernel each step: any cell, any type, any
-// size. Between the kernels the state of every unit lies in the workspace.
+// The recurrence with a matrix product and a pointwise kernel each step: any type, any size, any
+// cell with recurrent weights. Between the kernels the state of every unit lies in the workspace.
 #pragma once
 
 #include "cuda/backward_unit.cuh"

@@ -16,6 +16,10 @@ inline std::vector<GeneralCase> SingleCases() {
   add("no_bias").bias = false;
   add("vectors").vectors = true;
   add("cell_states").cell_states = true;
+  for (const bool zeros : {false, true}) {
+    GeneralCase& c = add(zeros ? "masked_zeros" : "masked");
+    c.time = 7, c.mask = c.cell_states = true, c.options.zero_output_for_mask = zeros;
+  }
   add("input_dropout").input_dropout = true;
   add("recurrent_dropout").recurrent_dropout = true;
   {

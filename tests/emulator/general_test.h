@@ -77,7 +77,6 @@ GeneralRun<T> RunGeneralLayer(const std::vector<GeneralProblem<T>>& problems,
 
 template <template <typename> class Cell, typename T>
 void CheckGeneralLayer(const GeneralCase& c) {
-  if (*NoDevice() != 0) GTEST_SKIP() << NoDevice();
   std::vector<GeneralProblem<T>> problems;
   std::vector<GeneralResults<double>> want;
   for (int d = 0; d < (c.both ? 2 : 1); ++d) {
