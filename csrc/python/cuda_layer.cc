@@ -47,7 +47,7 @@ struct Description {
   cuda::Call call;
   RnnShape shape;
   RnnOptions options;
-  std::set<std::string> operands;  // of those that may be absent
+  std::set<std::string> operands;            // of those that may be absent
   bool training = false;                     // what the gradient needs is kept
   bool cublas = true;                        // for the products over all steps; else our own
   std::optional<std::string> override_text;  // instead of the environment's
@@ -115,13 +115,37 @@ class CudaLayer {
   cuda::CallOptions options_;
 
  private:
-  static constexpr const char* kNames[] = {
-      "inputs",     "mask",       "kernel",           "recurrent_kernel", "bias",     "outputs",
-      "doutputs",   "dinputs",    "reserve_space",    "workspace",        "dkernel",  "dbias",
-      "initial_0",  "initial_1",  "final_0",          "final_1",          "dfinal_0", "dfinal_1",
-      "dinitial_0", "dinitial_1", "drecurrent_kernel", "input_dropout", "recurrent_dropout",
-      "vectors", "layer_norm", "projection", "cell_states", "dcell_states", "dvectors",
-      "dlayer_norm", "dprojection"};
+  static constexpr const char* kNames[] = {"inputs",
+                                           "mask",
+                                           "kernel",
+                                           "recurrent_kernel",
+                                           "bias",
+                                           "outputs",
+                                           "doutputs",
+                                           "dinputs",
+                                           "reserve_space",
+                                           "workspace",
+                                           "dkernel",
+                                           "dbias",
+                                           "initial_0",
+                                           "initial_1",
+                                           "final_0",
+                                           "final_1",
+                                           "dfinal_0",
+                                           "dfinal_1",
+                                           "dinitial_0",
+                                           "dinitial_1",
+                                           "drecurrent_kernel",
+                                           "input_dropout",
+                                           "recurrent_dropout",
+                                           "vectors",
+                                           "layer_norm",
+                                           "projection",
+                                           "cell_states",
+                                           "dcell_states",
+                                           "dvectors",
+                                           "dlayer_norm",
+                                           "dprojection"};
   std::map<std::string, std::uintptr_t> pointers_[kMaxDirections];
 };
 
@@ -156,10 +180,10 @@ class CudaLayerOf : public CudaLayer {
     input.input_dropout = weights.input_dropout = one("input_dropout");
     weights.recurrent_dropout = one("recurrent_dropout");
     const int directions = what_.call.directions;
-    return std::max(
-        {Kernels::ForwardWorkspace(forward, directions, forward_.candidate.plan),
-         Kernels::BackwardWorkspace(backward, directions, backward_.candidate.plan),
-         Kernels::InputGradientWorkspace(input), Kernels::WeightGradientWorkspace(weights)});
+    return std::max({Kernels::ForwardWorkspace(forward, directions, forward_.candidate.plan),
+                     Kernels::BackwardWorkspace(backward, directions, backward_.candidate.plan),
+                     Kernels::InputGradientWorkspace(input),
+                     Kernels::WeightGradientWorkspace(weights)});
   }
 
   void Forward(cuda::Stream stream) override {

@@ -22,14 +22,15 @@ Activation ActivationNamed(const std::string& option, const std::string& name) {
 RnnOptions OptionsFrom(const py::dict& dictionary) {
   RnnOptions o;
   o.zero_output_for_mask = true;
-  const std::pair<const char*, bool*> flags[] = {
-      {"zero_output_for_mask", &o.zero_output_for_mask},
-      {"training", &o.training},
-      {"layer_norm_carry", &o.layer_norm_carry}};
-  const std::pair<const char*, double*> numbers[] = {
-      {"recurrent_dropout", &o.recurrent_dropout},   {"zoneout", &o.zoneout},
-      {"cell_zoneout", &o.cell_zoneout},             {"cell_clip", &o.cell_clip},
-      {"layer_norm_epsilon", &o.layer_norm_epsilon}, {"projection_clip", &o.projection_clip}};
+  const std::pair<const char*, bool*> flags[] = {{"zero_output_for_mask", &o.zero_output_for_mask},
+                                                 {"training", &o.training},
+                                                 {"layer_norm_carry", &o.layer_norm_carry}};
+  const std::pair<const char*, double*> numbers[] = {{"recurrent_dropout", &o.recurrent_dropout},
+                                                     {"zoneout", &o.zoneout},
+                                                     {"cell_zoneout", &o.cell_zoneout},
+                                                     {"cell_clip", &o.cell_clip},
+                                                     {"layer_norm_epsilon", &o.layer_norm_epsilon},
+                                                     {"projection_clip", &o.projection_clip}};
   const std::pair<const char*, Activation*> activations[] = {
       {"activation", &o.activation}, {"recurrent_activation", &o.recurrent_activation}};
   for (const auto& [key, value] : dictionary) {
