@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TENSORFLOW ?= tensorflow-cpu==2.21.*
 TFRNN_CMAKE_ARGS ?=
+# Few: each holds a TensorFlow, and some tests use all cores themselves.
+TEST_PROCESSES ?= 2
 # What `make wheel` compiles CUDA kernels for.
 WHEEL_CUDA_ARCHS ?= 75-real 80-real 86-real 89-real 90a-real 100-real 120
 
@@ -53,7 +55,7 @@ demo: build ## train a character model for two minutes, show its text
 	@echo "The loss curves: runs/demo/loss.png"
 
 test: cpp-test ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 cpp-test: build ## the C++ tests
 	@if ls $(BUILD)/tests/cpp/*_test >/dev/null 2>&1; then \
