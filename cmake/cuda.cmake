@@ -1,5 +1,5 @@
 # tfrnn_cuda: the GPU kernels; its sources see cuda/, csrc/cells and csrc/core, never TensorFlow.
-# The CUDA runtime is linked statically: see package.cmake for why its place in the order matters.
+# The CUDA runtime is linked statically: see ops.cmake for why its place in the order matters.
 
 set(CMAKE_CUDA_STANDARD 17)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)

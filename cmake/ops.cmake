@@ -1,12 +1,6 @@
-# What the Python package loads: libtfrnn_ops.so (the only part that sees TensorFlow), the pybind11
-# module _core (which must not), and _build_info.py. All are installed into the package directory.
+# libtfrnn_ops.so, the only part that sees TensorFlow, and _build_info.py, which says which one it
+# was built for. Both are installed into the package directory.
 
-set(kernels tfrnn_cpu)
-if(TFRNN_CUDA)
-  list(APPEND kernels tfrnn_cuda)
-endif()
-
-# ---- libtfrnn_ops.so
 set(framework ${TFRNN_TF_DIR}/libtensorflow_framework.so.2)
 if(NOT EXISTS ${framework})
   message(FATAL_ERROR "TFRNN_TF_DIR is '${TFRNN_TF_DIR}'; expected the directory of an installed "
@@ -31,21 +25,6 @@ target_link_libraries(tfrnn_ops PRIVATE ${kernels} tensorflow)
 target_link_options(tfrnn_ops PRIVATE -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-z,relro,-z,now)
 set_target_properties(tfrnn_ops PROPERTIES INSTALL_RPATH "$ORIGIN/../tensorflow")
 
-# ---- _core
-set(PYBIND11_FINDPYTHON ON)
-find_package(Python 3.10 COMPONENTS Interpreter Development.Module REQUIRED)
-find_package(pybind11 CONFIG REQUIRED)
-# NO_EXTRAS: link-time optimisation would buy this module nothing but a slow link.
-set(core_sources module.cc plan_module.cc)
-if(TFRNN_CUDA)
-  list(APPEND core_sources cuda_module.cc cuda_layer.cc cuda_reserve.cc layer_options.cc)
-endif()
-list(TRANSFORM core_sources PREPEND csrc/python/)
-pybind11_add_module(_core MODULE NO_EXTRAS ${core_sources})
-target_link_libraries(_core PRIVATE tfrnn_bench tfrnn_plan ${kernels})
-target_link_options(_core PRIVATE -Wl,--exclude-libs,ALL)
-
-# ---- _build_info.py
 if(TFRNN_CUDA)
   set(TFRNN_CUDA_PY True)
 else()
@@ -53,5 +32,5 @@ else()
 endif()
 configure_file(cmake/build_info.py.in _build_info.py @ONLY)
 
-install(TARGETS tfrnn_ops _core LIBRARY DESTINATION .)
+install(TARGETS tfrnn_ops LIBRARY DESTINATION .)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/_build_info.py DESTINATION .)
