@@ -194,7 +194,7 @@ class DirectionArguments:
     def of_options(self, request: Request) -> dict[str, Any]:
         """The operands of options that are on, by the names of the functions' arguments."""
         names = (n for n in ("peephole", "projection", "layer_norm") if n in request.in_force)
-        tensors = {name: getattr(self.weights, name) for name in names}
+        tensors: dict[str, Any] = {name: getattr(self.weights, name) for name in names}
         return {**tensors, "seed": self.seed} if request.drawing else tensors
 
     def direction(self, request: Request, time_major: bool) -> Direction:

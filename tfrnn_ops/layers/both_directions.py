@@ -98,12 +98,12 @@ def run_both(
     finally:
         for layer in layers:
             layer._forget_dropout_masks()
-    for layer, own in zip(layers, final_states, strict=True):
-        layer._keep_states(own)
+    for layer, final_state in zip(layers, final_states, strict=True):
+        layer._keep_states(final_state)
     last = None
     if not forward.return_sequences:
         if forward._ends_with_a_step(outputs, mask):
-            last = tf.concat([own[0] for own in final_states], -1)
+            last = tf.concat([final_state[0] for final_state in final_states], -1)
         else:
             ends = [forward._edge(outputs, step) for step in (slice(-1, None), slice(1))]
             width = final_states[0][0].shape[-1]
