@@ -10,7 +10,6 @@
 
 namespace tfrnn::cuda {
 
-
 template <typename Loop>
 struct PersistentArgs {
   Loop directions[kMaxDirections];

@@ -19,9 +19,9 @@ enum class Activation : unsigned char {
   kSilu,
   kGelu,  // exact, by erf
 };
-constexpr const char* kActivationNames[] = {
-    "tanh", "sigmoid",  "hard_sigmoid", "relu",   "relu6", "elu",
-    "selu", "softplus", "softsign",     "linear", "silu",  "gelu"};
+constexpr const char* kActivationNames[] = {"tanh",     "sigmoid", "hard_sigmoid", "relu",
+                                            "relu6",    "elu",     "selu",         "softplus",
+                                            "softsign", "linear",  "silu",         "gelu"};
 
 // selu: Klambauer et al. 2017 (arXiv:1706.02515).
 constexpr double kSeluScale = 1.0507009873554804934, kSeluAlpha = 1.6732632423543772848;
