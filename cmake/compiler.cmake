@@ -1,8 +1,10 @@
 # Settings for every target: language standard, warnings, compiler cache, sanitizers.
 
 set(compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
-if(NOT (CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 10)
-   AND NOT (CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 14))
+set(oldest_GNU 10)
+set(oldest_Clang 14)
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES "^(GNU|Clang)$"
+   OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS oldest_${CMAKE_CXX_COMPILER_ID})
   message(FATAL_ERROR "The C++ compiler is ${compiler}; expected GCC 10 or newer, or Clang 14 or "
                       "newer. Set CXX to another one.")
 endif()

@@ -38,5 +38,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
       -mprefer-vector-width=512)
   tfrnn_add_isa(avx512 ${avx512_flags})
   # For bfloat16 only; in all else avx512 does for it.
-  tfrnn_add_objects(avx512_bf16 tfrnn_cpu SOURCES ${engine_sources} FLAGS ${avx512_flags} -mavx512bf16)
+  tfrnn_add_objects(avx512_bf16 tfrnn_cpu SOURCES ${engine_sources}
+                    FLAGS ${avx512_flags} -mavx512bf16)
 endif()
