@@ -38,8 +38,12 @@ std::string GeneralReason(const Features& features) {
 }
 
 std::string Unsupported(const Features& features) {
-  if (features.recompute == 0) return "";
-  return "recompute is " + std::to_string(features.recompute) + "; expected 0 on a GPU";
+  if (features.recompute > 0) {
+    return "recompute is " + std::to_string(features.recompute) + "; expected 0 on a GPU";
+  }
+  if (features.integers) return "x holds integers; expected floating rows on a GPU";
+  if (features.state_dropout) return "state_dropout is given; expected none on a GPU";
+  return "";
 }
 
 }  // namespace tfrnn::cuda

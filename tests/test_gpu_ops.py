@@ -265,6 +265,27 @@ def test_layers_train(case):
     assert_close(on_emulated_gpu(train), train(), "training")
 
 
+@every_cell
+@pytest.mark.parametrize("policy", ["stepwise", ""])
+@pytest.mark.parametrize("options", [{}, {"layer_norm": True}])
+def test_both_directions_in_one_call(monkeypatch, case, policy, options):
+    monkeypatch.setenv("TFRNN_GPU_PLAN", policy)
+    layer = tfrnn_ops.Bidirectional(case.layer(20, return_sequences=True, **options))
+    layer.build([3, 5, 7])
+    for i, weight in enumerate(layer.weights):
+        weight.assign(np.random.default_rng(i).normal(size=weight.shape) * 0.3)
+    assert "both directions run in one call" in tfrnn_ops.explain(layer).notes[0]
+    x, mask = tf.random.normal([3, 5, 7]), tf.constant(random_mask(3, 5))
+    variables = [x, *(w.value for w in layer.trainable_weights)]
+
+    def compute():
+        return values_and_gradients(lambda: layer(x, mask=mask), variables)
+
+    (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
+    assert_close(got, want)
+    assert_close(dgot, dwant, floor=1.0)
+
+
 def test_tf32_when_tensorflow_allows_it():
     tensors = random_tensors(LSTM, 9, 5, 7, 40, dtype="float32")
     exact = run(LSTM, tensors)[0]
@@ -285,6 +306,16 @@ def fails(error, match, case=LSTM, dtype="float32", **options):
 
 def test_options_without_a_kernel():
     fails(tf.errors.UnimplementedError, "recompute is 2; expected 0 on a GPU", recompute=2)
+
+
+def test_operands_without_a_kernel():
+    tensors = random_tensors(LSTM, *SIZES)
+    factors = tf.ones([5, 3, 20], "float64")
+    with pytest.raises(tf.errors.UnimplementedError, match="state_dropout is given; expected none"):
+        on_emulated_gpu(lambda: call(LSTM.function, LSTM, tensors, state_dropout_mask=factors))
+    tensors.inputs = tf.zeros([3, 5], tf.int32)
+    with pytest.raises(tf.errors.UnimplementedError, match="x holds integers; expected floating"):
+        on_emulated_gpu(lambda: call(LSTM.function, LSTM, tensors))
 
 
 def test_no_gpu(monkeypatch):

@@ -4,9 +4,10 @@ import functools
 
 import pytest
 import tensorflow as tf
-from cells import call, every_cell_and_ind_rnn, random_tensors
+from cells import LSTM, call, every_cell_and_ind_rnn, random_tensors
 from emulated_gpu import needs_emulated_gpu, on_emulated_gpu
 from options import options_of
+from tolerance import assert_close
 
 import tfrnn_ops
 from tfrnn_ops import _build_info, _core, _gpu, _tensorflow
@@ -80,6 +81,33 @@ def test_an_option_without_a_kernel_takes_the_reference_path():
 
 
 @pytest.mark.usefixtures("gpu")
+def test_factors_of_the_state_take_the_reference_path():
+    tensors = random_tensors(LSTM, 2, 5, 3, 4)
+    factors = tf.ones([5, 2, 4], "float64")
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="state_dropout is given; expected no"):
+        got = call(tfrnn_ops.lstm, LSTM, tensors, state_dropout_mask=factors)
+    with tf.device("/CPU:0"):
+        assert_close(got, call(tfrnn_ops.lstm, LSTM, tensors, state_dropout_mask=factors))
+
+
+@pytest.mark.usefixtures("gpu")
+def test_integers_become_one_hot_rows():
+    layer = tfrnn_ops.LSTM(4, input_dim=3)
+    assert "become one-hot rows" in tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
+    with tf.device("/CPU:0"):
+        told = tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
+    assert "pick rows of the kernel" in told
+
+
+@pytest.mark.usefixtures("gpu")
+def test_both_directions_have_one_plan():
+    explanation = tfrnn_ops.explain(tfrnn_ops.Bidirectional(tfrnn_ops.LSTM(512)), INPUTS)
+    assert "both directions run in one call" in explanation.notes[0]
+    assert [note.split(":")[0] for note in explanation.notes[1:]] == ["GPU plan forward"]
+    assert all(part.notes == () for part in explanation.parts)
+
+
+@pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("device", ["/CPU:0", "/GPU:0"])
 def test_a_graph_knows_where_it_is_traced(device):
     layer, paths = tfrnn_ops.LSTM(4, recompute=2), []
@@ -93,6 +121,23 @@ def test_a_graph_knows_where_it_is_traced(device):
 
     inside.get_concrete_function()
     assert paths == ["fused" if device == "/CPU:0" else "reference"]
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_function_is_traced_for_each_device():
+    layer, paths = tfrnn_ops.LSTM(4, recompute=2), []
+    layer.build(INPUTS.shape)
+
+    @tf.function
+    def inside():
+        paths.append(tfrnn_ops.explain(layer, INPUTS).path)
+        return tf.constant(0)
+
+    inside.get_concrete_function()
+    with tf.device("/CPU:0"):
+        inside.get_concrete_function()
+    inside.get_concrete_function()
+    assert paths == ["reference", "fused"]
 
 
 def test_the_device_asked_for():

@@ -25,14 +25,17 @@ def has_op(op: str) -> bool:
     return "GPU" in _tensorflow.devices_with_kernel(op) and is_there()
 
 
-def obstacle(features: Sequence[str], recompute: int) -> str:
+def obstacle(features: Sequence[str], recompute: int, state_dropout: bool) -> str:
     """Why the CUDA kernels cannot run a call, or "" if they can.
 
     Args:
         features: what the call asks for, of `_core.gpu_features()`.
         recompute: how many steps lie between the states that are kept; 0 to keep all.
+        state_dropout: whether the state that each step starts from has factors.
     """
-    return _obstacle_of_machine() or _core.gpu_unsupported(list(features), recompute)
+    return _obstacle_of_machine() or _core.gpu_unsupported(
+        list(features), recompute, state_dropout=state_dropout
+    )
 
 
 @functools.cache
@@ -53,6 +56,7 @@ def plan(
     batch: int,
     units: int,
     *,
+    directions: int = 1,
     features: Sequence[str] = (),
     backward: bool = False,
     override: str = "",
@@ -64,6 +68,7 @@ def plan(
         dtype: of the call.
         batch: its size.
         units: of the layer.
+        directions: how many run in one call.
         features: what the call asks for, of `_core.gpu_features()`.
         backward: whether to tell of the gradient.
         override: instead of the choice by predicted time, see `cuda/plan_override.h`.
@@ -76,6 +81,7 @@ def plan(
         dtype,
         batch,
         units,
+        directions=directions,
         backward=backward,
         tf32=tf.config.experimental.tensor_float_32_execution_enabled() and dtype == "float32",
         features=list(features),
@@ -86,7 +92,13 @@ def plan(
 
 
 def plans(
-    cell: str, dtype: str, batch: int, units: int, features: Sequence[str], training: bool
+    cell: str,
+    dtype: str,
+    batch: int,
+    units: int,
+    features: Sequence[str],
+    training: bool,
+    directions: int = 1,
 ) -> list[str]:
     """A line for the forward pass and, in training, one for the gradient, as `explain` shows them.
 
@@ -97,6 +109,7 @@ def plans(
         units: of the layer.
         features: what the call asks for, of `_core.gpu_features()`.
         training: whether the gradient will be taken.
+        directions: how many run in one call.
     """
     lines = []
     override = os.environ.get("TFRNN_GPU_PLAN", "")
@@ -104,7 +117,14 @@ def plans(
         what = "backward" if backward else "forward"
         try:
             how = plan(
-                cell, dtype, batch, units, features=features, backward=backward, override=override
+                cell,
+                dtype,
+                batch,
+                units,
+                directions=directions,
+                features=features,
+                backward=backward,
+                override=override,
             )
         except ValueError as error:
             how = f"calling the layer raises FailedPreconditionError, {error}"

@@ -138,16 +138,15 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
                 f"{op} has kernels for {', '.join(sorted(devices))} only; on a machine with a "
                 "GPU, TensorFlow runs it on the CPU"
             )
-        if on_gpu and sizes["batch"] is not None:
-            given = _core_name(request), dtype, sizes["batch"], layer.units
-            notes += _gpu.plans(*given, request.gpu_features, training)
+        if on_gpu:
+            notes += _plans(layer, request, sizes, training)
     else:
         loop = "a Python loop" if request.unroll else "tf.while_loop"
         kernel = f"tfrnn_ops.reference.{request.cell.name}, {dtype}: {loop} of TensorFlow ops"
         notes.append("what is kept for the gradient is up to TensorFlow")
     options = dict(decision.options)
     if isinstance(layer, RecurrentLayer) and layer.input_dim is not None:
-        gathers = decision.path == "fused" and not layer.dropout
+        gathers = decision.path == "fused" and not layer.dropout and not on_gpu
         how = "pick rows of the kernel" if gathers else "become one-hot rows to multiply"
         options["input_dim"] = f"{layer.input_dim}: integers {how}"
     if getattr(layer, "use_cudnn", False) is True:
@@ -165,6 +164,24 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
             _gradient_bytes(request, sizes, dtype, on_gpu) if decision.path == "fused" else None
         ),
     )
+
+
+def _plans(
+    layer: Recurrent,
+    request: Request,
+    sizes: Mapping[str, int | None],
+    training: bool,
+    directions: int = 1,
+) -> list[str]:
+    """How a GPU runs a layer, if the batch is known."""
+    if sizes["batch"] is None:
+        return []
+    given = _core_name(request), layer.compute_dtype, sizes["batch"], layer.units
+    return _gpu.plans(*given, request.gpu_features, training, directions)
+
+
+def _without_plans(notes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(note for note in notes if not note.startswith("GPU plan"))
 
 
 def _core_name(request: Request) -> str:
@@ -216,8 +233,13 @@ def _explain_bidirectional(layer: Bidirectional, inputs: Any, training: bool) ->
     note = "both directions run in one call of the op"
     if apart is not None:
         note = f"each direction has a call of its own: {apart}"
+    notes = [note]
+    if apart is None and parts[0].device == "GPU":  # the plan is that of both
+        parts = [dataclasses.replace(p, notes=_without_plans(p.notes)) for p in parts]
+        one = layer.directions[0]
+        notes += _plans(one, one.path_request(training), parts[0].sizes, training, directions=2)
     joined = _join(layer, parts, {"merge_mode": f"{layer.merge_mode}, {how}"})
-    return dataclasses.replace(joined, notes=(note,))
+    return dataclasses.replace(joined, notes=tuple(notes))
 
 
 def _explain_stack(layer: StackedRNN, inputs: Any, training: bool) -> Explanation:

@@ -18,7 +18,17 @@ from tfrnn_ops.options import Options
 Path = Literal["fused", "reference"]
 
 _reference_forced = contextvars.ContextVar("tfrnn_ops_reference_forced", default=False)
-_tensorflow.key_traces(lambda: "tfrnn_ops.use_reference" if _reference_forced.get() else None)
+
+
+def _place() -> tuple[str, ...] | None:
+    """What a path depends on besides the call, for `tf.function` to trace it anew elsewhere."""
+    found: tuple[str, ...] = ("tfrnn_ops.use_reference",) if _reference_forced.get() else ()
+    if _tensorflow.has_gpu() and (device := _tensorflow.device_asked_for()) is not None:
+        found += (device,)
+    return found or None
+
+
+_tensorflow.key_traces(_place)
 
 
 class ReferencePathWarning(UserWarning):
@@ -58,6 +68,7 @@ class Request:
         dropout_per_gate: whether every gate draws its own masks of these two.
         drop_connect: the rate of dropout on the recurrent kernel.
         unroll: whether a loop, if there is one, is to be Python's.
+        state_dropout: whether the state that each step starts from has factors.
     """
 
     cell: Cell
@@ -68,6 +79,7 @@ class Request:
     dropout_per_gate: bool = False
     drop_connect: float = 0.0
     unroll: bool = False
+    state_dropout: bool = False
 
     def drops(self, rate: float) -> bool:
         """Whether dropout of this rate, with one mask for all steps, does anything in this call."""
@@ -207,7 +219,9 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
     if _tensorflow.is_in_xla():
         reasons.append("XLA: the call is compiled by XLA, which cannot hold the fused op")
     if cell.fused is not None and _gpu.has_op(cell.fused.op):
-        missing = _gpu.obstacle(request.gpu_features, request.options.recompute or 0)
+        missing = _gpu.obstacle(
+            request.gpu_features, request.options.recompute or 0, request.state_dropout
+        )
         if missing:
             reasons.append(f"GPU: {missing}")
     asked_for = _reference_forced.get()

@@ -32,7 +32,12 @@ def run(cell: Cell, arguments: Mapping[str, Any]) -> Results:
     for name in ("peephole", "projection", "layer_norm"):
         given[name] = getattr(weights, name) is not None
     check_bool("training", arguments["training"])
-    request = Request(cell, Options(**given), training=arguments["training"])
+    request = Request(
+        cell,
+        Options(**given),
+        training=arguments["training"],
+        state_dropout=arguments["state_dropout_mask"] is not None,
+    )
     decision = decide(request)
     warn_if_not_fused(decision, f"tfrnn_ops.{cell.name}")
     return execute(

@@ -91,12 +91,9 @@ class GpuEngine {
     features.input_dropout = call->input_dropout != nullptr;
     features.cell_states = call->cell_states;
     features.recompute = call->recompute;
+    features.integers = call->indices != nullptr;
+    features.state_dropout = call->state_dropout != nullptr;
     call->options.general = !cuda::GeneralReason(features).empty();
-    if (call->indices != nullptr || call->state_dropout != nullptr) {
-      return absl::UnimplementedError(call->indices != nullptr
-                                          ? "x is int32; expected a floating x on a GPU"
-                                          : "state_dropout is there; expected none on a GPU");
-    }
     const std::string missing = cuda::Unsupported(features);
     return missing.empty() ? absl::OkStatus() : absl::UnimplementedError(missing);
   }
