@@ -24,6 +24,7 @@ from tolerance import assert_close, assert_same_bits
 
 import tfrnn_ops
 from tfrnn_ops import _build_info
+from tfrnn_ops.fused import Direction
 
 pytestmark = needs_emulated_gpu
 DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -198,8 +199,8 @@ def test_given_factors_of_dropout(case, shared):
 
     def compute():
         def function():
-            given = tensors.inputs, tensors.states, *tensors.weights, None
-            results = kind.fused(*given, keep_reserve=True, **masks, **case.options)
+            one = Direction(tensors.inputs, tensors.states, *tensors.weights, **masks)
+            results = kind.fused([one], None, keep_reserve=True, **case.options)
             return tf.nest.flatten(results)
 
         return values_and_gradients(function, tensors.all())

@@ -69,13 +69,10 @@ def results(cell, dtype, recompute, *, seed=0, **options):
         x, *initial_state = variables[: 1 + states]
         flat = tf.nest.flatten(
             getattr(fused, cell)(
-                x,
-                initial_state,
-                *variables[1 + states : 4 + states],
+                [fused.Direction(x, initial_state, *variables[1 + states : 4 + states], **tensors)],
                 mask,
                 keep_reserve=True,
                 recompute=recompute,
-                **tensors,
                 **options,
             )
         )
