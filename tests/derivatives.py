@@ -112,8 +112,10 @@ class Problem:
         options.pop("bias", None)
         arguments = tensors.inputs, tensors.states, kernel, recurrent_kernel, bias
         if not reference:
+            given = set(fused.Direction._fields) & set(options)
+            one = fused.Direction(*arguments, **{name: options.pop(name) for name in given})
             function = getattr(fused, self.case.name)
-            return tf.nest.flatten(function(*arguments, mask, keep_reserve=True, **options))
+            return tf.nest.flatten(function([one], mask, keep_reserve=True, **options))
         for name in ("input_dropout_mask", "recurrent_dropout_mask"):
             if name in options:
                 options[name] = tf.unstack(options[name])

@@ -141,24 +141,27 @@ def test_names_of_other_activations():
 
 def test_a_fused_op_is_told_what_is_on(monkeypatch):
     """Switching an option to the fused op is one entry of the table."""
-    handed = {}
+    handed, operands = {}, {}
 
     class Op:
         op = "TfrnnLstm"
 
-        def __call__(self, inputs, states, *_, **keywords):
+        def __call__(self, directions, mask, **keywords):
+            (one,) = directions
             handed.update(keywords)
-            return inputs, tuple(states), inputs
+            operands.update(one._asdict())
+            return one.inputs, tuple(one.initial_state), one.inputs
 
     table = {**dict.fromkeys(_cells.LSTM.options, True), "activation": ("tanh", "relu")}
     table["recurrent_activation"] = ("sigmoid",)
     kind = dataclasses.replace(_cells.LSTM, fused=Op(), options=table)
     monkeypatch.setattr(_cells, "LSTM", kind)
     tensors = random_tensors(LSTM, BATCH, TIME, FEATURES, UNITS)
-    common = ["time_major", "go_backwards", "zero_output_for_mask", "input_dropout_mask"]
-    common += ["recurrent_dropout_mask", "keep_reserve", "activation"]
+    common = ["time_major", "go_backwards", "zero_output_for_mask", "keep_reserve", "activation"]
     call(tfrnn_ops.lstm, LSTM, tensors, activation=tf.nn.relu)
     assert sorted(handed) == sorted(common)
+    given = {name for name, operand in operands.items() if operand is not None}
+    assert given == {"inputs", "initial_state", "kernel", "recurrent_kernel", "bias"}
     assert handed["activation"] == "relu"
     peephole = normal(3, UNITS)
     call(
@@ -173,8 +176,8 @@ def test_a_fused_op_is_told_what_is_on(monkeypatch):
         seed=[1, 2],
         recompute=4,
     )
-    assert handed["peephole"] is peephole
+    assert operands["peephole"] is peephole
     wanted = {"cell_clip": 2.0, "zoneout": 0.1, "recurrent_dropout": 0.2, "recompute": 4}
     assert wanted.items() <= handed.items()
     assert handed["training"] is True
-    assert handed["seed"].numpy().tolist() == [1, 2]
+    assert operands["seed"].numpy().tolist() == [1, 2]

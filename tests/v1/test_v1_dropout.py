@@ -257,7 +257,7 @@ def test_a_state_keep_probability_that_is_fed():
         (lambda: ours.LSTMCell(UNITS), lambda part: True),
         (lambda: ours.LSTMCell(UNITS, state_is_tuple=False), None),
     ],
-    ids=["visitor", "one tensor"],
+    ids=["all parts", "one tensor"],
 )
 def test_dropout_of_the_memory_cell_runs_step_by_step(cell, visitor):
     cell = ours.DropoutWrapper(cell(), state_keep_prob=0.5, dropout_state_filter_visitor=visitor)

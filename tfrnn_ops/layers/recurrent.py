@@ -289,6 +289,7 @@ class RecurrentLayer(AcceptsRagged, Recurrent, keras.layers.RNN):
         """Keras's configuration, and the arguments of this package that the layer has."""
         own = {name: getattr(self.cell.layer_options, name) for name in arguments_of(self.kind)}
         own |= {"time_major": self.time_major, "input_dim": self.input_dim}
+        own["seed"] = self.cell.seed  # which Keras's SimpleRNN leaves out
         if "return_cell_states" in self.kind.options:
             own["return_cell_states"] = self.return_cell_states
         return {**super().get_config(), **own}

@@ -45,7 +45,7 @@ def stacked(inputs: Sequence[Any]) -> tuple[Any, bool]:
                 replaced(inputs)
                 return sequence, axis == 0
     parts = [indices_of(x) for x in inputs]
-    depths = {x.shape[-1] for x in inputs}
+    depths = {tf.compat.dimension_value(x.shape[-1]) for x in inputs}
     if any(part is None for part in parts) or len(depths) > 1 or None in depths:
         return tf.stack(inputs), True
     replaced(inputs)
