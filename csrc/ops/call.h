@@ -73,4 +73,19 @@ struct Calls {
   }
 };
 
+// The operands of a forward call; results and memory are for the caller to add.
+template <typename T>
+ForwardArgs<T> ForwardArgsOf(const Call<T>& call) {
+  ForwardArgs<T> args;
+  args.shape = call.shape, args.options = call.options;
+  args.x = call.x, args.indices = call.indices, args.kernel = call.kernel;
+  args.recurrent_kernel = call.recurrent_kernel;
+  args.bias = call.bias, args.mask = call.mask;
+  args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
+  args.state_dropout = call.state_dropout, args.vectors = call.vectors;
+  args.layer_norm = call.layer_norm, args.projection = call.projection;
+  for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
+  return args;
+}
+
 }  // namespace tfrnn

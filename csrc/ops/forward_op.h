@@ -28,7 +28,7 @@ class ForwardOp : public RnnOp<Engine> {
     OP_REQUIRES_OK(ctx, ctx->allocate_output(0, this->OutputsShape(shape), &output));
     T* const outputs = Base::Data(output);
     for (int d = 0; d < count; ++d) {
-      args[d] = ArgsOf(calls.call[d]);
+      args[d] = ForwardArgsOf(calls.call[d]);
       args[d].outputs = outputs + d * shape.Hidden();
       for (int s = 0; s < states; ++s) {
         OP_REQUIRES_OK(
@@ -63,19 +63,6 @@ class ForwardOp : public RnnOp<Engine> {
   }
 
  private:
-  static ForwardArgs<T> ArgsOf(const Call<T>& call) {
-    ForwardArgs<T> args;
-    args.shape = call.shape, args.options = call.options;
-    args.x = call.x, args.indices = call.indices, args.kernel = call.kernel;
-    args.recurrent_kernel = call.recurrent_kernel;
-    args.bias = call.bias, args.mask = call.mask;
-    args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
-    args.state_dropout = call.state_dropout, args.vectors = call.vectors;
-    args.layer_norm = call.layer_norm, args.projection = call.projection;
-    for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
-    return args;
-  }
-
   // One segment after the other, keeping the states between them.
   absl::Status ForwardSegments(OpKernelContext* ctx, const Segments<T>& segments,
                                const ForwardArgs<T>* wholes, int count, uint8_t* reserves) const {

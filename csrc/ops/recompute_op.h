@@ -157,17 +157,10 @@ class GradRecomputeOp : public RnnOp<Engine> {
   static ForwardArgs<T> ForwardOf(const Call<T>& call, const RnnShape& part,
                                   const Segments<T>& segments, int64_t i, uint8_t* kept,
                                   Memory& m) {
-    ForwardArgs<T> args;
-    args.shape = part, args.options = call.options;
+    ForwardArgs<T> args = ForwardArgsOf(call);
+    args.shape = part;
     args.shape.local_outputs = true, args.shape.output_stride = 0;
-    args.x = call.x, args.indices = call.indices, args.kernel = call.kernel;
-    args.recurrent_kernel = call.recurrent_kernel;
-    args.bias = call.bias, args.mask = call.mask;
-    args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
-    args.state_dropout = call.state_dropout, args.vectors = call.vectors;
-    args.layer_norm = call.layer_norm, args.projection = call.projection;
     for (int s = 0; s < kMaxStates; ++s) {
-      args.initial[s] = call.initial[s];
       if (m.final[s].NumElements() > 0) args.final[s] = static_cast<T*>(Data8(m.final[s]));
     }
     if (i > 0) args.initial[0] = segments.H(kept, i), args.carry_in = segments.Carry(kept, i);
