@@ -1,6 +1,6 @@
-// How the blocks of a group hand each other the operand of the next step's product: rows of the
-// batch by `parts` blocks of the group's padded units. Each block publishes its own units, for
-// itself too, and then has the rows of all of them in its shared memory.
+// How the blocks of a group hand each other the operand of the next step's product on the way
+// forward: h, rows of the batch by the group's padded units. Each block publishes its own units,
+// for itself too, and then has the rows of all of them in its shared memory.
 //
 //   one block  one buffer: the barrier after the product separates readers from writers
 //   cluster    two buffers: a block writes its own, then copies its units to all others' shared
@@ -62,11 +62,11 @@ class Exchange {
   TFRNN_DEVICE const unsigned char* Operand(int step) const { return shared_ + Buffer(step); }
 
   // Publishes for step `step` a value of one of the block's units.
-  TFRNN_DEVICE void Put(int step, int row, int part, int unit, T value) const {
+  TFRNN_DEVICE void Put(int step, int row, int unit, T value) const {
     unsigned char* const to = policy_ == Policy::kGrid
                                   ? l2_ + ((step % 2) * tile_rows_ + row) * row_bytes_
                                   : shared_ + Buffer(step) + row * g_.operand_stride;
-    reinterpret_cast<T*>(to)[part * g_.padded_units + rank_ * g_.units + unit] = value;
+    reinterpret_cast<T*>(to)[rank_ * g_.units + unit] = value;
   }
 
   // After the last Put for `step`.
@@ -107,15 +107,13 @@ class Exchange {
   // Copies the block's own units to every other block of the cluster.
   TFRNN_DEVICE void Push(int step) const {
     const int pieces = g_.units * static_cast<int>(sizeof(T)) / 16;
-    const int count = rows_ * g_.parts * pieces;
+    const int count = rows_ * pieces;
     for (int i = prim::Thread(); i < count * (slices_ - 1); i += prim::Threads()) {
       // Every block begins with the next one, so that they do not all write to the same.
       const int to = (rank_ + 1 + i / count) % slices_, piece = i % count;
-      const int row = piece / (g_.parts * pieces), part = piece / pieces % g_.parts;
-      unsigned char* const at =
-          shared_ + Buffer(step) + row * g_.operand_stride +
-          (part * g_.padded_units + rank_ * g_.units) * static_cast<int>(sizeof(T)) +
-          piece % pieces * 16;
+      unsigned char* const at = shared_ + Buffer(step) + piece / pieces * g_.operand_stride +
+                                rank_ * g_.units * static_cast<int>(sizeof(T)) +
+                                piece % pieces * 16;
       prim::StoreRemote16(at, to, at);
     }
   }

@@ -2,10 +2,12 @@
 // everything lies in shared memory. Plain C++, computed on the host, read by plan() and kernels.
 //
 // The weights are operand A of the matrix instruction, 16 rows by 32 bytes of depth, in the order
-// in which a warp's lanes read them. A granule is 16 units. On the way forward its rows are the
-// units' columns of kernel's gates, one tile a gate, and the depth runs over the units that h
-// comes from. On the way back its rows are the units that dh goes to, one tile, and the depth runs
-// over the columns of all gates. A job of the product is a granule and a part of the depth.
+// in which a warp's lanes read them. A granule is 16 units. On the way forward a block makes the
+// sums of its own units: the rows of a tile are a granule's columns of one gate, and the depth runs
+// over the units that h comes from, all of them. On the way back it makes its share of everybody's
+// dh: the rows of a tile are 16 units that dh goes to, any of the group, and the depth runs over
+// the gates of the block's own units. Either way they are the same weights, G * units *
+// padded_units of them. A job of the product is a few tiles and a part of the depth.
 #pragma once
 
 #include <cstdint>
@@ -18,18 +20,21 @@ constexpr int kGranule = 16;             // units
 constexpr int kFragmentBytes = 16 * 32;  // a tile of weights
 constexpr int kStepBytes = 32;           // depth of a tile
 constexpr int kSumStride = 20;           // floats between rows of 16 sums: no bank conflicts
+constexpr int kBackwardTiles = 2;        // of a job; independent sums hide the latency
 constexpr int kMaxWarps = 16;
 
 struct Geometry {
   int granules = 0;        // of a block
   int units = 0;           // of a block: granules * 16
   int padded_units = 0;    // of a group
-  int tiles = 0;           // of a granule
-  int parts = 0;           // values a unit publishes: 1 forward, the gates backward
+  int tiles = 0;           // of the block's weights, not counting the depth
+  int jobs = 0;            // that the tiles are shared out in
   int depth_steps = 0;     // tiles along the depth
   int depth_splits = 0;    // parts the depth is shared out in
   int operand_stride = 0;  // bytes of a row of the other operand
   int operand_buffers = 0;
+  // On the way back: the shares that the owner of a unit adds up, and bytes of one of them.
+  int slots = 0, slot_bytes = 0;
   // Offsets into shared memory, in bytes.
   int operand = 0, sums = 0, bias = 0, bytes = 0;
 };
@@ -40,24 +45,32 @@ constexpr int CeilDiv(std::int64_t a, int b) { return static_cast<int>((a + b - 
 constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size,
                               std::int64_t units, const Plan& plan) {
   const bool forward = pass == Pass::kForward;
+  const int buffers = plan.policy == Policy::kCluster ? 2 : 1;
   Geometry g;
   g.granules = CeilDiv(CeilDiv(units, kGranule), plan.unit_slices);
   g.units = g.granules * kGranule;
   g.padded_units = g.units * plan.unit_slices;
-  g.tiles = forward ? cell.gates : 1;
-  g.parts = forward ? 1 : cell.gates;
-  const int row_bytes = g.parts * g.padded_units * element_size;
+  g.tiles = forward ? g.granules * cell.gates : g.padded_units / kGranule;
+  g.jobs = forward ? g.granules : CeilDiv(g.tiles, kBackwardTiles);
+  const int row_bytes = (forward ? g.padded_units : cell.gates * g.units) * element_size;
   g.depth_steps = row_bytes / kStepBytes;
-  g.depth_splits = plan.warps / g.granules;
+  // Splits of the depth on the way back are slots to exchange, which only a lone block does not.
+  g.depth_splits = forward || plan.unit_slices == 1 ? plan.warps / g.jobs : 1;
   if (g.depth_splits < 1) g.depth_splits = 1;
   if (g.depth_splits > g.depth_steps) g.depth_splits = g.depth_steps;
   // An odd number of 16-byte pieces: eight rows at the same column lie in different banks.
   g.operand_stride = row_bytes + 16;
-  g.operand_buffers = plan.policy == Policy::kCluster ? 2 : 1;
-  g.operand = g.granules * g.tiles * g.depth_steps * kFragmentBytes;
+  g.operand_buffers = forward ? buffers : 1;
+  g.operand = g.tiles * g.depth_steps * kFragmentBytes;
   g.sums = g.operand + g.operand_buffers * plan.tile_rows * g.operand_stride;
-  g.bias = g.sums + g.depth_splits * g.granules * g.tiles * plan.tile_rows * kSumStride * 4;
-  g.bytes = g.bias + (forward ? cell.sums * g.units * 4 : 0);
+  if (forward) {
+    g.bias = g.sums + g.depth_splits * g.tiles * plan.tile_rows * kSumStride * 4;
+    g.bytes = g.bias + cell.sums * g.units * 4;
+  } else {
+    g.slots = plan.unit_slices * g.depth_splits;
+    g.slot_bytes = g.units * plan.tile_rows * 4;
+    g.bias = g.bytes = g.sums + buffers * g.slots * g.slot_bytes;
+  }
   return g;
 }
 

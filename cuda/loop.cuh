@@ -1,6 +1,7 @@
 // Launches the recurrence of one or two directions.
 #pragma once
 
+#include "cuda/backward_pass.cuh"
 #include "cuda/math.cuh"
 #include "cuda/persistent.cuh"
 #include "cuda/runtime.cuh"
@@ -62,12 +63,15 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
   return "plan: the stepwise policy has no persistent kernel";
 }
 
-// Bytes of device memory that a launch needs for itself.
+// Bytes of device memory that a launch needs for itself: a group's flags, and twice its rows, or
+// on the way back the slots of all its blocks.
 inline std::size_t ExchangeBytes(const Plan& plan, const Geometry& g, int directions) {
   if (plan.policy != Policy::kGrid) return 0;
   const std::size_t groups = static_cast<std::size_t>(plan.batch_slices) * directions;
-  return groups * (2 * plan.tile_rows * static_cast<std::size_t>(g.operand_stride - 16) +
-                   plan.unit_slices * kFlagStride * sizeof(std::uint32_t));
+  const std::size_t rows = g.slots > 0
+                               ? static_cast<std::size_t>(plan.unit_slices) * g.slots * g.slot_bytes
+                               : static_cast<std::size_t>(plan.tile_rows) * (g.operand_stride - 16);
+  return groups * (2 * rows + plan.unit_slices * kFlagStride * sizeof(std::uint32_t));
 }
 
 template <template <template <typename> class, typename, int> class PassT,

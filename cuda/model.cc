@@ -34,12 +34,21 @@ int Specials(const Call& call) {
   return call.pass == Pass::kForward ? 2 * ShapeOf(call.cell).gates + of_state : of_state;
 }
 
+// Bytes a cycle between a multiprocessor and L2, or device memory where L2 has no room for the
+// launch's buffers and a quarter for everything else.
+double GridRate(double buffers, const Device& device, const Constants& k) {
+  if (buffers <= 0.75 * static_cast<double>(device.l2_bytes)) return k.l2_bytes_per_cycle;
+  return std::min(k.l2_bytes_per_cycle, k.dram_gbytes / k.clock_ghz / device.multiprocessors);
+}
+
 // Cycles of a step of one block, by what they are spent on.
-Prediction BlockCycles(const Call& call, const Plan& plan, const Constants& k) {
+Prediction BlockCycles(const Call& call, const Plan& plan, const Device& device,
+                       const Constants& k) {
+  const bool forward = call.pass == Pass::kForward;
   const Geometry g =
       GeometryOf(ShapeOf(call.cell), call.pass, SizeOf(call.dtype), call.units, plan);
   const int columns = plan.tile_rows / kColumns;
-  const int jobs = g.granules * g.depth_splits;
+  const int jobs = g.jobs * g.depth_splits, rounds = CeilDiv(jobs, plan.warps);
   const int busy_warps = std::min(jobs, plan.warps);
   const double row_bytes = static_cast<double>(g.depth_steps) * kStepBytes;
   const double rows = static_cast<double>(std::min<std::int64_t>(call.batch, plan.tile_rows));
@@ -48,29 +57,42 @@ Prediction BlockCycles(const Call& call, const Plan& plan, const Constants& k) {
   // A warp goes down its part of the depth, with an accumulator for every tile and column. The
   // next instruction on an accumulator waits for the last; the warps of a quarter take turns.
   const double latency = (Exact(call) ? 3 : 1) * k.mma_latency_cycles;
-  const double turn = g.tiles * columns * MmaCycles(call, k) * CeilDiv(busy_warps, kQuarters);
+  const double turn =
+      CeilDiv(g.tiles, g.jobs) * columns * MmaCycles(call, k) * CeilDiv(busy_warps, kQuarters);
   const double arithmetic =
-      CeilDiv(jobs, plan.warps) * CeilDiv(g.depth_steps, g.depth_splits) * std::max(latency, turn);
+      rounds * CeilDiv(g.depth_steps, g.depth_splits) * std::max(latency, turn);
   const double weights = g.operand;
-  const double operand = g.granules * plan.tile_rows * row_bytes;
+  const double operand = g.jobs * plan.tile_rows * row_bytes;
   cycles.product = std::max(arithmetic, (weights + operand) / k.shared_bytes_per_cycle);
 
-  const double volume = rows * row_bytes;
+  // Of h, once, forward; of fp32 shares of dh for all units on the way back, in pairs of rows.
+  const double volume = forward ? rows * row_bytes
+                                : 2 * CeilDiv(static_cast<std::int64_t>(rows), 2) *
+                                      static_cast<double>(g.padded_units) * 4;
+  const double others = static_cast<double>(plan.unit_slices - 1) / plan.unit_slices;
+  double sent = 0;  // cycles
   switch (plan.policy) {
     case Policy::kCluster:
-      cycles.exchange =
-          k.cluster_exchange_cycles + k.cluster_block_cycles * (plan.unit_slices - 2) +
-          volume * (plan.unit_slices - 1) / plan.unit_slices / k.dsmem_bytes_per_cycle;
+      sent = volume * others / k.dsmem_bytes_per_cycle;
+      cycles.exchange = k.cluster_exchange_cycles + k.cluster_block_cycles * (plan.unit_slices - 2);
       break;
-    case Policy::kGrid:
-      cycles.exchange = k.grid_exchange_cycles + volume / k.l2_bytes_per_cycle;
+    case Policy::kGrid: {
+      const double blocks = plan.unit_slices * plan.batch_slices * call.directions;
+      const double rate = GridRate(forward ? 0 : 2 * blocks * volume, device, k);
+      if (!forward) sent = volume / rate;
+      cycles.exchange = k.grid_exchange_cycles + volume / rate;
       break;
+    }
     case Policy::kOneBlock:
     case Policy::kStepwise:
       cycles.exchange = k.block_exchange_cycles;
   }
+  // On the way back the shares leave job by job: only those of the last round wait for nothing.
+  const double hidden = forward ? 0 : (rounds - 1.0) / rounds * std::min(sent, cycles.product);
+  cycles.exchange += sent - hidden;
 
-  const double sums = 2.0 * (g.bias - g.sums);  // written and read
+  // Written and read.
+  const double sums = 2.0 * (forward ? g.bias - g.sums : volume * g.depth_splits);
   const double elements = static_cast<double>(g.units) * plan.tile_rows;
   cycles.pointwise = k.pointwise_cycles + elements * Specials(call) / k.special_per_cycle +
                      sums / k.shared_bytes_per_cycle;
@@ -189,7 +211,7 @@ bool HasMma(const Call& call, const Device& device) {
 Prediction Predict(const Call& call, const Plan& plan, const Device& device,
                    const Constants& constants) {
   if (plan.policy == Policy::kStepwise) return Stepwise(call, device, constants);
-  Prediction us = BlockCycles(call, plan, constants);
+  Prediction us = BlockCycles(call, plan, device, constants);
   const int groups = plan.batch_slices * call.directions;
   int resident = device.multiprocessors;
   if (plan.policy == Policy::kCluster) resident = device.resident_clusters[plan.unit_slices];

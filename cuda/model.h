@@ -38,7 +38,7 @@ bool HasMma(const Call& call, const Device& device);
 // Microseconds of one step of all directions and groups, by what they are spent on.
 struct Prediction {
   double product = 0;    // matrix instructions or the reading of their operands
-  double exchange = 0;   // of h, or of the gradients of the gates, on the way back
+  double exchange = 0;   // of h, or of shares of its gradient on the way back
   double pointwise = 0;  // the cell, and adding up the parts of its sums
   double overhead = 0;   // loops, launches
   double total() const { return product + exchange + pointwise + overhead; }

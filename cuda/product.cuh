@@ -1,5 +1,5 @@
 // The recurrent product of a block: its weights, resident in shared memory as operand A, times the
-// rows of the batch. See geometry.h for the layout.
+// rows of the batch. See geometry.h for the layout, and for which weights they are.
 #pragma once
 
 #include "cuda/geometry.h"
@@ -11,42 +11,42 @@ struct alignas(16) Fragment {
   std::uint32_t words[4];
 };
 
-// Which weight is in row `unit` of tile `tile` at depth `depth`: for the two directions.
+// Which weight is in row `row` of a tile at depth `depth`, for the block whose units begin at
+// `first_unit`.
 template <typename T>
 struct Weights {
   const T* recurrent_kernel;  // [U, G*U]
-  std::int32_t units, padded_units;
+  std::int32_t units, first_unit;
   int gates;
 
   TFRNN_DEVICE T At(std::int32_t from, std::int32_t to, int gate) const {
     if (from >= units || to >= units) return prim::FromFloat<T>(0);
     return recurrent_kernel[(std::int64_t{from} * gates + gate) * units + to];
   }
-  TFRNN_DEVICE T Forward(int tile, std::int32_t unit, std::int32_t depth) const {
-    return At(depth, unit, tile);
+  TFRNN_DEVICE T Forward(const Geometry&, int tile, int row, int depth) const {
+    return At(depth, first_unit + tile / gates * kGranule + row, tile % gates);
   }
-  TFRNN_DEVICE T Backward(std::int32_t unit, std::int32_t depth) const {
-    return At(unit, depth % padded_units, depth / padded_units);
+  TFRNN_DEVICE T Backward(const Geometry& g, int tile, int row, int depth) const {
+    return At(tile * kGranule + row, first_unit + depth % g.units, depth / g.units);
   }
 };
 
-// Brings the weights of the block's units, from first_unit on, into shared memory.
+// Brings the block's weights into shared memory.
 template <Pass kPass, typename T>
-TFRNN_DEVICE void LoadWeights(const Geometry& g, const Weights<T>& weights,
-                              std::int32_t first_unit) {
+TFRNN_DEVICE void LoadWeights(const Geometry& g, const Weights<T>& weights) {
   constexpr int kPerWord = 4 / sizeof(T);
   Fragment* const fragments = reinterpret_cast<Fragment*>(prim::SharedMemory());
-  const int count = g.granules * g.tiles * g.depth_steps * 32;
+  const int count = g.tiles * g.depth_steps * 32;
   for (int i = prim::Thread(); i < count; i += prim::Threads()) {
     const int lane = i % 32, step = i / 32 % g.depth_steps, tile = i / 32 / g.depth_steps;
     Fragment fragment;
     TFRNN_UNROLL for (int word = 0; word < 4; ++word) {
-      const std::int32_t unit = first_unit + tile / g.tiles * kGranule + lane / 4 + 8 * (word % 2);
+      const int row = lane / 4 + 8 * (word % 2);
       const int depth = (8 * step + lane % 4 + 4 * (word / 2)) * kPerWord;
       std::uint32_t bits = 0;
       TFRNN_UNROLL for (int e = 0; e < kPerWord; ++e) {
-        const T w = kPass == Pass::kForward ? weights.Forward(tile % g.tiles, unit, depth + e)
-                                            : weights.Backward(unit, depth + e);
+        const T w = kPass == Pass::kForward ? weights.Forward(g, tile, row, depth + e)
+                                            : weights.Backward(g, tile, row, depth + e);
         bits |= prim::Bits(w) << (16 * e);
       }
       fragment.words[word] = bits;
@@ -86,23 +86,22 @@ TFRNN_DEVICE void MultiplyAdd(float (&sum)[kTiles][kColumns][4],
   }
 }
 
-// Multiplies the block's weights with `operand`, rows of the batch in shared memory, and leaves
-// the sums of every share of the depth in shared memory; SyncBlock comes next.
-template <typename T, int kTiles, int kColumns>
-TFRNN_DEVICE void Multiply(const Geometry& g, const unsigned char* operand, bool exact) {
-  constexpr int kRows = 8 * kColumns;
+// Multiplies the block's weights with `operand`, rows of the batch in shared memory, and has every
+// warp give away the sums of 16 rows of weights and 8 of the batch that it has made:
+// give(tile, share of the depth, column, sums). Warps begin with job `first`. kTiles: of a job.
+template <typename T, int kTiles, int kColumns, typename Give>
+TFRNN_DEVICE void Multiply(const Geometry& g, const unsigned char* operand, bool exact, int first,
+                           const Give& give) {
   // ldmatrix brings the operand of two steps of eight rows, or of one step of sixteen.
   constexpr int kSteps = kColumns == 1 ? 2 : 1;
-  const Fragment* const fragments = reinterpret_cast<const Fragment*>(prim::SharedMemory());
-  float* const sums = reinterpret_cast<float*>(prim::SharedMemory() + g.sums);
-  const int lane = prim::Lane(), jobs = g.granules * g.depth_splits;
-  for (int job = prim::Thread() / 32; job < jobs; job += prim::Threads() / 32) {
-    const int granule = job / g.depth_splits, share = job % g.depth_splits;
-    const int first = share * g.depth_steps / g.depth_splits;
+  const int lane = prim::Lane(), jobs = g.jobs * g.depth_splits;
+  const Fragment* const fragments = reinterpret_cast<const Fragment*>(prim::SharedMemory()) + lane;
+  for (int turn = prim::Thread() / 32; turn < jobs; turn += prim::Threads() / 32) {
+    const int job = (turn / g.depth_splits + first) % g.jobs, share = turn % g.depth_splits;
+    const int begin = share * g.depth_steps / g.depth_splits;
     const int end = (share + 1) * g.depth_steps / g.depth_splits;
-    const Fragment* const weights = fragments + granule * kTiles * g.depth_steps * 32 + lane;
     float sum[kTiles][kColumns][4] = {};
-    for (int step = first; step < end; step += kSteps) {
+    for (int step = begin; step < end; step += kSteps) {
       std::uint32_t b[kColumns < 2 ? 2 : kColumns][2];
       TFRNN_UNROLL for (int pair = 0; 2 * pair < (kColumns < 2 ? 2 : kColumns); ++pair) {
         const int row = lane % 8 + (kColumns == 1 ? 0 : 16 * pair + lane / 16 * 8);
@@ -117,9 +116,12 @@ TFRNN_DEVICE void Multiply(const Geometry& g, const unsigned char* operand, bool
       TFRNN_UNROLL for (int s = 0; s < kSteps; ++s) {
         if (step + s >= end) break;
         std::uint32_t a[kTiles][4], columns[kColumns][2];
-        TFRNN_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
-          const Fragment f = weights[(tile * g.depth_steps + step + s) * 32];
-          TFRNN_UNROLL for (int w = 0; w < 4; ++w) a[tile][w] = f.words[w];
+        TFRNN_UNROLL for (int i = 0; i < kTiles; ++i) {
+          // The last job may have fewer tiles: it multiplies its last again, and gives it once.
+          const int tile = job * kTiles + i;
+          const int own = tile < g.tiles ? tile : g.tiles - 1;
+          const Fragment f = fragments[(own * g.depth_steps + step + s) * 32];
+          TFRNN_UNROLL for (int w = 0; w < 4; ++w) a[i][w] = f.words[w];
         }
         TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
           columns[c][0] = b[s + c][0], columns[c][1] = b[s + c][1];
@@ -127,28 +129,40 @@ TFRNN_DEVICE void Multiply(const Geometry& g, const unsigned char* operand, bool
         MultiplyAdd<T>(sum, a, columns, exact);
       }
     }
-    TFRNN_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
-      float* const to =
-          sums + ((share * g.granules + granule) * kTiles + tile) * kRows * kSumStride;
+    TFRNN_UNROLL for (int i = 0; i < kTiles; ++i) {
+      if (job * kTiles + i >= g.tiles) break;
       TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
-        TFRNN_UNROLL for (int i = 0; i < 4; ++i) {
-          const int row = 8 * c + 2 * (lane % 4) + i % 2, unit = lane / 4 + 8 * (i / 2);
-          to[row * kSumStride + unit] = sum[tile][c][i];
-        }
+        give(job * kTiles + i, share, c, sum[i][c]);
       }
     }
   }
 }
 
-// One element of the product, after SyncBlock: its shares of the depth in order.
-template <int kTiles, int kRows>
-TFRNN_DEVICE float ProductAt(const Geometry& g, int granule, int tile, int row, int unit) {
+// The product of the way forward: the sums of every share of the depth in shared memory; SyncBlock
+// comes next.
+template <typename T, int kTiles, int kColumns>
+TFRNN_DEVICE void MultiplyForward(const Geometry& g, const unsigned char* operand, bool exact) {
+  constexpr int kRows = 8 * kColumns;
+  float* const sums = reinterpret_cast<float*>(prim::SharedMemory() + g.sums);
+  Multiply<T, kTiles, kColumns>(
+      g, operand, exact, 0, [&](int tile, int share, int column, const float (&sum)[4]) {
+        float* const to = sums + (share * g.tiles + tile) * kRows * kSumStride;
+        TFRNN_UNROLL for (int i = 0; i < 4; ++i) {
+          const int row = 8 * column + 2 * (prim::Lane() % 4) + i % 2;
+          to[row * kSumStride + prim::Lane() / 4 + 8 * (i / 2)] = sum[i];
+        }
+      });
+}
+
+// One element of that product, after SyncBlock: its shares of the depth in order.
+template <int kRows>
+TFRNN_DEVICE float ProductAt(const Geometry& g, int tile, int row, int unit) {
   const float* from = reinterpret_cast<const float*>(prim::SharedMemory() + g.sums) +
-                      ((granule * kTiles + tile) * kRows + row) * kSumStride + unit;
+                      (tile * kRows + row) * kSumStride + unit;
   float sum = 0;
   for (int share = 0; share < g.depth_splits; ++share) {
     sum += *from;
-    from += g.granules * kTiles * kRows * kSumStride;
+    from += g.tiles * kRows * kSumStride;
   }
   return sum;
 }

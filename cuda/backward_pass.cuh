@@ -1,0 +1,90 @@
+// A whole sequence back through time in one launch: the counterpart of ForwardPass. A block has the
+// gradients of its own units' gates in its shared memory and multiplies them with the weights that
+// it kept on the way forward, those of its units; what comes out is its share of everybody's dh.
+#pragma once
+
+#include "cuda/backward_unit.cuh"
+#include "cuda/persistent.cuh"
+#include "cuda/reduction.cuh"
+
+namespace tfrnn::cuda {
+
+template <template <typename> class CellT, typename T, int kColumns>
+struct BackwardPass {
+  using Unit = BackwardUnit<CellT, T>;
+  using Cell = typename Unit::Cell;
+  using Loop = typename Unit::Loop;
+  using P = Pairs<kColumns>;
+  static constexpr Pass kPass = Pass::kBackward;
+
+  // The gradients of the sums of the block's units, as the rows that the product takes.
+  static TFRNN_DEVICE void Put(const Geometry& g, int pair, bool inside, const Loop& a,
+                               const Place& p, std::int32_t t, const Unit& unit) {
+    if (P::Granule(pair) >= g.granules) return;
+    T* const row =
+        reinterpret_cast<T*>(prim::SharedMemory() + g.operand + P::Row(pair) * g.operand_stride);
+    TFRNN_UNROLL for (int gate = 0; gate < Cell::kGates; ++gate) {
+      row[gate * g.units + P::Granule(pair) * kGranule + P::Unit()] =
+          prim::FromFloat<T>(inside ? unit.Operand(a, p, t, gate) : 0);
+    }
+  }
+
+  static TFRNN_DEVICE void Run(const PersistentArgs<Loop>& args) {
+    const Geometry& g = args.geometry;
+    const auto block = prim::Block();
+    const auto& a = args.directions[block.z];
+    const int rank = block.x, slices = args.plan.unit_slices;
+    const BlockPlace<kColumns> place(args, a);
+    const Reduction reduction(g, args.plan.policy, args.exchange, slices, P::kRows,
+                              place.RowsInside(), rank, block.z * args.plan.batch_slices + block.y);
+
+    LoadWeights<kPass>(g, Weights<T>{a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
+    reduction.Begin();
+    Unit units[P::kCount];
+    TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
+      const Place p = place.Of(i);
+      if (p.inside) units[i].Begin(a, p);
+    }
+
+    for (std::int32_t step = 0; step < a.time; ++step) {
+      const std::int32_t t = a.time - 1 - step;
+      TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
+        const Place p = place.Of(i);
+        if (p.inside) units[i].Prefetch(a, p, t);
+      }
+      if (step > 0) reduction.Await(step);
+      TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
+        const Place p = place.Of(i);
+        if (p.inside) {
+          if (step > 0) {
+            units[i].Receive(a, p, t + 1, reduction.Sum(step, P::Index(i), P::Unit()));
+          }
+          units[i].Step(a, p, t);
+        }
+        Put(g, i, p.inside, a, p, t, units[i]);
+      }
+      prim::SyncBlock();
+      // Every block begins with another's units, so that they do not all write to the same.
+      Multiply<T, kBackwardTiles, kColumns>(
+          g, prim::SharedMemory() + g.operand, a.exact, rank * g.jobs / slices,
+          [&](int tile, int share, int column, const float (&sum)[4]) {
+            reduction.Send(step + 1, tile, share, column, sum);
+          });
+      reduction.Publish(step + 1);
+      TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
+        const Place p = place.Of(i);
+        if (p.inside) units[i].Store(a, p, t);
+      }
+    }
+    if (a.time > 0) reduction.Await(a.time);
+    TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
+      const Place p = place.Of(i);
+      if (!p.inside) continue;
+      // What the first step's product brings to the gradient of the initial h.
+      if (a.time > 0) units[i].Receive(a, p, 0, reduction.Sum(a.time, P::Index(i), P::Unit()));
+      units[i].End(a, p);
+    }
+  }
+};
+
+}  // namespace tfrnn::cuda
