@@ -65,11 +65,11 @@ struct BackwardPass {
       }
       prim::SyncBlock();
       // Every block begins with another's units, so that they do not all write to the same.
-      Multiply<T, kBackwardTiles, kColumns>(
-          g, prim::SharedMemory() + g.operand, a.exact, rank * g.jobs / slices,
-          [&](int tile, int share, int column, const float (&sum)[4]) {
-            reduction.Send(step + 1, tile, share, column, sum);
-          });
+      MultiplyBackward<T, kColumns>(g, prim::SharedMemory() + g.operand, a.exact,
+                                    rank * g.jobs / slices,
+                                    [&](int tile, int share, const float (&sum)[kColumns][4]) {
+                                      reduction.Send(step + 1, tile, share, sum);
+                                    });
       reduction.Publish(step + 1);
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);

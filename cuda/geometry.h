@@ -12,6 +12,7 @@
 
 #include <cstdint>
 
+#include "csrc/cells/cell.h"
 #include "cuda/plan_types.h"
 
 namespace tfrnn::cuda {
@@ -20,15 +21,14 @@ constexpr int kGranule = 16;             // units
 constexpr int kFragmentBytes = 16 * 32;  // a tile of weights
 constexpr int kStepBytes = 32;           // depth of a tile
 constexpr int kSumStride = 20;           // floats between rows of 16 sums: no bank conflicts
-constexpr int kBackwardTiles = 2;        // of a job; independent sums hide the latency
 constexpr int kMaxWarps = 16;
 
 struct Geometry {
   int granules = 0;        // of a block
   int units = 0;           // of a block: granules * 16
   int padded_units = 0;    // of a group
-  int tiles = 0;           // of the block's weights, not counting the depth
-  int jobs = 0;            // that the tiles are shared out in
+  int jobs = 0;            // that the block's product is shared out in, not counting the depth
+  int tiles = 0;           // of the weights of all jobs; on the way back the last may be padding
   int depth_steps = 0;     // tiles along the depth
   int depth_splits = 0;    // parts the depth is shared out in
   int operand_stride = 0;  // bytes of a row of the other operand
@@ -39,6 +39,10 @@ struct Geometry {
   int operand = 0, sums = 0, bias = 0, bytes = 0;
 };
 
+// Tiles of a job on the way back. Two independent sums hide the latency of one another; tiles of 16
+// rows have two anyhow, and threads of as many warps no registers for more.
+TFRNN_CELL constexpr int BackwardTiles(int tile_rows) { return tile_rows == 16 ? 1 : 2; }
+
 constexpr int CeilDiv(std::int64_t a, int b) { return static_cast<int>((a + b - 1) / b); }
 
 // element_size: 2 or 4. `units` and the plan must be sensible: see Unsuitable in launch.h.
@@ -46,12 +50,13 @@ constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size
                               std::int64_t units, const Plan& plan) {
   const bool forward = pass == Pass::kForward;
   const int buffers = plan.policy == Policy::kCluster ? 2 : 1;
+  const int job_tiles = forward ? cell.gates : BackwardTiles(plan.tile_rows);
   Geometry g;
   g.granules = CeilDiv(CeilDiv(units, kGranule), plan.unit_slices);
   g.units = g.granules * kGranule;
   g.padded_units = g.units * plan.unit_slices;
-  g.tiles = forward ? g.granules * cell.gates : g.padded_units / kGranule;
-  g.jobs = forward ? g.granules : CeilDiv(g.tiles, kBackwardTiles);
+  g.jobs = forward ? g.granules : CeilDiv(g.padded_units, job_tiles * kGranule);
+  g.tiles = g.jobs * job_tiles;
   const int row_bytes = (forward ? g.padded_units : cell.gates * g.units) * element_size;
   g.depth_steps = row_bytes / kStepBytes;
   // Splits of the depth on the way back are slots to exchange, which only a lone block does not.

@@ -58,7 +58,7 @@ Prediction BlockCycles(const Call& call, const Plan& plan, const Device& device,
   // next instruction on an accumulator waits for the last; the warps of a quarter take turns.
   const double latency = (Exact(call) ? 3 : 1) * k.mma_latency_cycles;
   const double turn =
-      CeilDiv(g.tiles, g.jobs) * columns * MmaCycles(call, k) * CeilDiv(busy_warps, kQuarters);
+      g.tiles / g.jobs * columns * MmaCycles(call, k) * CeilDiv(busy_warps, kQuarters);
   const double arithmetic =
       rounds * CeilDiv(g.depth_steps, g.depth_splits) * std::max(latency, turn);
   const double weights = g.operand;

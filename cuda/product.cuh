@@ -86,72 +86,67 @@ TFRNN_DEVICE void MultiplyAdd(float (&sum)[kTiles][kColumns][4],
   }
 }
 
-// Multiplies the block's weights with `operand`, rows of the batch in shared memory, and has every
-// warp give away the sums of 16 rows of weights and 8 of the batch that it has made:
-// give(tile, share of the depth, column, sums). Warps begin with job `first`. kTiles: of a job.
-template <typename T, int kTiles, int kColumns, typename Give>
-TFRNN_DEVICE void Multiply(const Geometry& g, const unsigned char* operand, bool exact, int first,
-                           const Give& give) {
+// Adds up the products of some tiles of weights, one lane's fragments of which begin at `weights`,
+// with the rows of the batch in `operand`, over a share of the depth.
+template <typename T, int kTiles, int kColumns>
+TFRNN_DEVICE void Accumulate(const Geometry& g, const Fragment* weights,
+                             const unsigned char* operand, int share, bool exact,
+                             float (&sum)[kTiles][kColumns][4]) {
   // ldmatrix brings the operand of two steps of eight rows, or of one step of sixteen.
   constexpr int kSteps = kColumns == 1 ? 2 : 1;
-  const int lane = prim::Lane(), jobs = g.jobs * g.depth_splits;
-  const Fragment* const fragments = reinterpret_cast<const Fragment*>(prim::SharedMemory()) + lane;
-  for (int turn = prim::Thread() / 32; turn < jobs; turn += prim::Threads() / 32) {
-    const int job = (turn / g.depth_splits + first) % g.jobs, share = turn % g.depth_splits;
-    const int begin = share * g.depth_steps / g.depth_splits;
-    const int end = (share + 1) * g.depth_steps / g.depth_splits;
-    float sum[kTiles][kColumns][4] = {};
-    for (int step = begin; step < end; step += kSteps) {
-      std::uint32_t b[kColumns < 2 ? 2 : kColumns][2];
-      TFRNN_UNROLL for (int pair = 0; 2 * pair < (kColumns < 2 ? 2 : kColumns); ++pair) {
-        const int row = lane % 8 + (kColumns == 1 ? 0 : 16 * pair + lane / 16 * 8);
-        int own = step + (kColumns == 1 ? lane / 16 : 0);
-        if (own >= end) own = step;
-        std::uint32_t words[4];
-        prim::LoadMatrices(words,
-                           operand + row * g.operand_stride + own * kStepBytes + lane / 8 % 2 * 16);
-        b[2 * pair][0] = words[0], b[2 * pair][1] = words[1];
-        b[2 * pair + 1][0] = words[2], b[2 * pair + 1][1] = words[3];
-      }
-      TFRNN_UNROLL for (int s = 0; s < kSteps; ++s) {
-        if (step + s >= end) break;
-        std::uint32_t a[kTiles][4], columns[kColumns][2];
-        TFRNN_UNROLL for (int i = 0; i < kTiles; ++i) {
-          // The last job may have fewer tiles: it multiplies its last again, and gives it once.
-          const int tile = job * kTiles + i;
-          const int own = tile < g.tiles ? tile : g.tiles - 1;
-          const Fragment f = fragments[(own * g.depth_steps + step + s) * 32];
-          TFRNN_UNROLL for (int w = 0; w < 4; ++w) a[i][w] = f.words[w];
-        }
-        TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
-          columns[c][0] = b[s + c][0], columns[c][1] = b[s + c][1];
-        }
-        MultiplyAdd<T>(sum, a, columns, exact);
-      }
+  const int lane = prim::Lane();
+  const int first = share * g.depth_steps / g.depth_splits;
+  const int end = (share + 1) * g.depth_steps / g.depth_splits;
+  for (int step = first; step < end; step += kSteps) {
+    std::uint32_t b[kColumns < 2 ? 2 : kColumns][2];
+    TFRNN_UNROLL for (int pair = 0; 2 * pair < (kColumns < 2 ? 2 : kColumns); ++pair) {
+      const int row = lane % 8 + (kColumns == 1 ? 0 : 16 * pair + lane / 16 * 8);
+      int own = step + (kColumns == 1 ? lane / 16 : 0);
+      if (own >= end) own = step;
+      std::uint32_t words[4];
+      prim::LoadMatrices(words,
+                         operand + row * g.operand_stride + own * kStepBytes + lane / 8 % 2 * 16);
+      b[2 * pair][0] = words[0], b[2 * pair][1] = words[1];
+      b[2 * pair + 1][0] = words[2], b[2 * pair + 1][1] = words[3];
     }
-    TFRNN_UNROLL for (int i = 0; i < kTiles; ++i) {
-      if (job * kTiles + i >= g.tiles) break;
-      TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
-        give(job * kTiles + i, share, c, sum[i][c]);
+    TFRNN_UNROLL for (int s = 0; s < kSteps; ++s) {
+      if (step + s >= end) break;
+      std::uint32_t a[kTiles][4], columns[kColumns][2];
+      TFRNN_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
+        const Fragment f = weights[(tile * g.depth_steps + step + s) * 32];
+        TFRNN_UNROLL for (int w = 0; w < 4; ++w) a[tile][w] = f.words[w];
       }
+      TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
+        columns[c][0] = b[s + c][0], columns[c][1] = b[s + c][1];
+      }
+      MultiplyAdd<T>(sum, a, columns, exact);
     }
   }
 }
 
-// The product of the way forward: the sums of every share of the depth in shared memory; SyncBlock
-// comes next.
+// Multiplies the block's weights with `operand` on the way forward, and leaves the sums of every
+// share of the depth in shared memory; SyncBlock comes next.
 template <typename T, int kTiles, int kColumns>
 TFRNN_DEVICE void MultiplyForward(const Geometry& g, const unsigned char* operand, bool exact) {
   constexpr int kRows = 8 * kColumns;
+  const Fragment* const fragments = reinterpret_cast<const Fragment*>(prim::SharedMemory());
   float* const sums = reinterpret_cast<float*>(prim::SharedMemory() + g.sums);
-  Multiply<T, kTiles, kColumns>(
-      g, operand, exact, 0, [&](int tile, int share, int column, const float (&sum)[4]) {
-        float* const to = sums + (share * g.tiles + tile) * kRows * kSumStride;
+  const int lane = prim::Lane(), jobs = g.jobs * g.depth_splits;
+  for (int job = prim::Thread() / 32; job < jobs; job += prim::Threads() / 32) {
+    const int granule = job / g.depth_splits, share = job % g.depth_splits;
+    float sum[kTiles][kColumns][4] = {};
+    Accumulate<T>(g, fragments + granule * kTiles * g.depth_steps * 32 + lane, operand, share,
+                  exact, sum);
+    TFRNN_UNROLL for (int tile = 0; tile < kTiles; ++tile) {
+      float* const to = sums + ((share * g.jobs + granule) * kTiles + tile) * kRows * kSumStride;
+      TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
         TFRNN_UNROLL for (int i = 0; i < 4; ++i) {
-          const int row = 8 * column + 2 * (prim::Lane() % 4) + i % 2;
-          to[row * kSumStride + prim::Lane() / 4 + 8 * (i / 2)] = sum[i];
+          const int row = 8 * c + 2 * (lane % 4) + i % 2, unit = lane / 4 + 8 * (i / 2);
+          to[row * kSumStride + unit] = sum[tile][c][i];
         }
-      });
+      }
+    }
+  }
 }
 
 // One element of that product, after SyncBlock: its shares of the depth in order.
@@ -165,6 +160,24 @@ TFRNN_DEVICE float ProductAt(const Geometry& g, int tile, int row, int unit) {
     from += g.tiles * kRows * kSumStride;
   }
   return sum;
+}
+
+// The same on the way back, but every warp gives away a tile's sums as it has them, in the order of
+// the matrix instruction's result: give(tile, share of the depth, sums). It begins with job
+// `first`.
+template <typename T, int kColumns, typename Give>
+TFRNN_DEVICE void MultiplyBackward(const Geometry& g, const unsigned char* operand, bool exact,
+                                   int first, const Give& give) {
+  constexpr int kTiles = BackwardTiles(8 * kColumns);
+  const Fragment* const fragments = reinterpret_cast<const Fragment*>(prim::SharedMemory());
+  const int lane = prim::Lane(), jobs = g.jobs * g.depth_splits;
+  for (int turn = prim::Thread() / 32; turn < jobs; turn += prim::Threads() / 32) {
+    const int job = (first + turn / g.depth_splits) % g.jobs, share = turn % g.depth_splits;
+    float sum[kTiles][kColumns][4] = {};
+    Accumulate<T>(g, fragments + job * kTiles * g.depth_steps * 32 + lane, operand, share, exact,
+                  sum);
+    TFRNN_UNROLL for (int i = 0; i < kTiles; ++i) give(job * kTiles + i, share, sum[i]);
+  }
 }
 
 }  // namespace tfrnn::cuda

@@ -44,22 +44,26 @@ class Reduction {
     prim::WaitCluster();
   }
 
-  // Sends for step `step` what a warp holds: the sums of the 16 units of tile `tile` of the group
-  // and of rows 8 * column and on, in the order of the matrix instruction's result.
-  TFRNN_DEVICE void Send(int step, int tile, int share, int column, const float (&sum)[4]) const {
-    const int pair = 4 * column + prim::Lane() % 4;
-    if (pair >= pairs_) return;
-    Fragment piece;
-    TFRNN_UNROLL for (int i = 0; i < 4; ++i) piece.words[i] = prim::Bits(sum[i]);
-    const int owner = tile / g_.granules;
+  // Sends for step `step` what a warp holds: the sums of tile `tile`, 16 units of the group.
+  template <int kColumns>
+  TFRNN_DEVICE void Send(int step, int tile, int share, const float (&sum)[kColumns][4]) const {
+    const int owner = tile / g_.granules, first = tile % g_.granules * tile_pairs_;
+    if (owner == slices_) return;  // padding
     const int slot = policy_ == Policy::kOneBlock ? share : rank_;
-    const std::int64_t at = slot * g_.slot_bytes +
-                            16 * Piece(tile % g_.granules * tile_pairs_ + pair, prim::Lane() / 4);
-    if (policy_ == Policy::kCluster) {
-      prim::StoreRemote16(shared_ + Buffer(step) + at, owner, &piece);
-    } else {
-      unsigned char* const slots = policy_ == Policy::kGrid ? InL2(step, owner) : shared_;
-      *reinterpret_cast<Fragment*>(slots + at) = piece;
+    unsigned char* const slots =
+        policy_ == Policy::kGrid ? InL2(step, owner) : shared_ + Buffer(step);
+    unsigned char* const to = slots + slot * g_.slot_bytes;
+    TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
+      const int pair = 4 * c + prim::Lane() % 4;
+      if (pair >= pairs_) break;
+      Fragment piece;
+      TFRNN_UNROLL for (int i = 0; i < 4; ++i) piece.words[i] = prim::Bits(sum[c][i]);
+      unsigned char* const at = to + 16 * Piece(first + pair, prim::Lane() / 4);
+      if (policy_ == Policy::kCluster) {
+        prim::StoreRemote16(at, owner, &piece);
+      } else {
+        *reinterpret_cast<Fragment*>(at) = piece;
+      }
     }
   }
 

@@ -174,6 +174,38 @@ TEST(Plan, ClustersThatAreNotResidentWait) {
   EXPECT_DOUBLE_EQ(Predict(call, plan, h200, constants).total(), 2 * once);
 }
 
+// The slots of all blocks are written and read at every step on the way back.
+TEST(Plan, SlotsBeyondL2AreSlow) {
+  Device device = *FindDevice("H200");
+  const Constants constants = ConstantsFor(90);
+  const Plan plan = {Policy::kGrid, 64, 2, 8, 8};
+  Call call = CallOf(16, 1024);
+  const auto exchange = [&] { return Predict(call, plan, device, constants).exchange; };
+  const double forward = exchange();
+  call.pass = Pass::kBackward;
+  const double backward = exchange();
+  device.l2_bytes = 1 << 20;
+  EXPECT_GT(exchange(), 1.2 * backward);
+  call.pass = Pass::kForward;
+  EXPECT_EQ(exchange(), forward);
+}
+
+// A block needs the same weights for both passes: those of its units, but for a tile of padding.
+TEST(Geometry, BothPassesKeepTheSameWeights) {
+  for (const int units : {16, 40, 256, 1000}) {
+    for (const int slices : {1, 2, 5, 16}) {
+      const Plan plan = {Policy::kCluster, slices, 1, 8, 8};
+      const CellShape cell = ShapeOf(Cell::kGru);
+      const Geometry there = GeometryOf(cell, Pass::kForward, 2, units, plan);
+      const Geometry back = GeometryOf(cell, Pass::kBackward, 2, units, plan);
+      EXPECT_EQ(there.operand, cell.gates * there.units * there.padded_units * 2);
+      const int tile = back.depth_steps * kFragmentBytes;
+      EXPECT_EQ(back.operand, (there.operand + 2 * tile - 1) / (2 * tile) * (2 * tile));
+      EXPECT_EQ(back.slots, slices * back.depth_splits);
+    }
+  }
+}
+
 TEST(Plan, OptionsThatForceTheStepwisePolicySayWhy) {
   const auto expect = [](const char* text, const char* device,
                          const std::function<void(Call*)>& set) {
