@@ -38,6 +38,7 @@ struct BackwardPass {
     const Reduction reduction(g, args.plan.policy, args.exchange, slices, P::kRows,
                               place.RowsInside(), rank, block.z * args.plan.batch_slices + block.y);
 
+    const std::int32_t steps = ActiveSteps(a, place.first_row, place.RowsInside());
     LoadWeights<kPass>(g, Weights<T>{a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
     reduction.Begin();
     Unit units[P::kCount];
@@ -46,8 +47,18 @@ struct BackwardPass {
       if (p.inside) units[i].Begin(a, p);
     }
 
-    for (std::int32_t step = 0; step < a.time; ++step) {
-      const std::int32_t t = a.time - 1 - step;
+    for (std::int32_t t = a.time - 1; t >= steps; --t) {  // masked for all rows of the block
+      TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
+        const Place p = place.Of(i);
+        if (!p.inside) continue;
+        units[i].Prefetch(a, p, t);
+        units[i].active = false;
+        units[i].Step(a, p, t);
+        units[i].Store(a, p, t);
+      }
+    }
+    for (std::int32_t step = 0; step < steps; ++step) {
+      const std::int32_t t = steps - 1 - step;
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);
         if (p.inside) units[i].Prefetch(a, p, t);
@@ -64,9 +75,8 @@ struct BackwardPass {
         Put(g, i, p.inside, a, p, t, units[i]);
       }
       prim::SyncBlock();
-      // Every block begins with another's units, so that they do not all write to the same.
-      MultiplyBackward<T, kColumns>(g, prim::SharedMemory() + g.operand, a.exact,
-                                    rank * g.jobs / slices,
+      // Every block begins with its own units, so that they do not all write to the same.
+      MultiplyBackward<T, kColumns>(g, prim::SharedMemory() + g.operand, a.exact, rank * g.granules,
                                     [&](int tile, int share, const float (&sum)[kColumns][4]) {
                                       reduction.Send(step + 1, tile, share, sum);
                                     });
@@ -76,12 +86,12 @@ struct BackwardPass {
         if (p.inside) units[i].Store(a, p, t);
       }
     }
-    if (a.time > 0) reduction.Await(a.time);
+    if (steps > 0) reduction.Await(steps);
     TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
       const Place p = place.Of(i);
       if (!p.inside) continue;
       // What the first step's product brings to the gradient of the initial h.
-      if (a.time > 0) units[i].Receive(a, p, 0, reduction.Sum(a.time, P::Index(i), P::Unit()));
+      if (steps > 0) units[i].Receive(a, p, 0, reduction.Sum(steps, P::Index(i), P::Unit()));
       units[i].End(a, p);
     }
   }

@@ -21,7 +21,7 @@ constexpr int kGranule = 16;             // units
 constexpr int kFragmentBytes = 16 * 32;  // a tile of weights
 constexpr int kStepBytes = 32;           // depth of a tile
 constexpr int kSumStride = 20;           // floats between rows of 16 sums: no bank conflicts
-constexpr int kMaxWarps = 16;
+constexpr int kBackwardTiles = 2;        // of a job: one's sums hide the latency of the other's
 
 struct Geometry {
   int granules = 0;        // of a block
@@ -39,9 +39,10 @@ struct Geometry {
   int operand = 0, sums = 0, bias = 0, bytes = 0;
 };
 
-// Tiles of a job on the way back. Two independent sums hide the latency of one another; tiles of 16
-// rows have two anyhow, and threads of as many warps no registers for more.
-TFRNN_CELL constexpr int BackwardTiles(int tile_rows) { return tile_rows == 16 ? 1 : 2; }
+// Warps of a block, at most: the more rows it has, the more registers each of its threads needs.
+TFRNN_CELL constexpr int MaxWarps(int tile_rows) {
+  return tile_rows == 8 ? 16 : tile_rows == 16 ? 12 : 8;
+}
 
 constexpr int CeilDiv(std::int64_t a, int b) { return static_cast<int>((a + b - 1) / b); }
 
@@ -50,7 +51,7 @@ constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size
                               std::int64_t units, const Plan& plan) {
   const bool forward = pass == Pass::kForward;
   const int buffers = plan.policy == Policy::kCluster ? 2 : 1;
-  const int job_tiles = forward ? cell.gates : BackwardTiles(plan.tile_rows);
+  const int job_tiles = forward ? cell.gates : kBackwardTiles;
   Geometry g;
   g.granules = CeilDiv(CeilDiv(units, kGranule), plan.unit_slices);
   g.units = g.granules * kGranule;

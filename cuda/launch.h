@@ -7,7 +7,8 @@
 //
 // How a step crosses the chip: forward_unit.cuh (a unit), product.cuh (the recurrent weights),
 // exchange.cuh (what blocks hand each other) and persistent.cuh (a sequence in one launch), in this
-// order; then stepwise.cuh. With options: general/loop.h, row.cuh, forward_row.cuh, stepwise.cuh.
+// order; on the way back backward_unit.cuh, reduction.cuh and backward_pass.cuh for three of them;
+// then stepwise.cuh. With options: general/loop.h, row.cuh, forward_row.cuh, stepwise.cuh.
 //
 // options.general chooses the kernels of cuda/general, which take any option one launch a step. It
 // must be set where GeneralReason of cuda/options.h gives a reason, and alike in all calls of a

@@ -29,9 +29,8 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
   if (plan.tile_rows != 8 && plan.tile_rows != 16 && plan.tile_rows != 32) {
     return expected("tile_rows", plan.tile_rows, "8, 16 or 32");
   }
-  const int max_warps = plan.tile_rows == 32 ? 8 : kMaxWarps;
-  if (plan.warps < 1 || plan.warps > max_warps) {
-    return expected("warps", plan.warps, "1 to " + std::to_string(max_warps));
+  if (plan.warps < 1 || plan.warps > MaxWarps(plan.tile_rows)) {
+    return expected("warps", plan.warps, "1 to " + std::to_string(MaxWarps(plan.tile_rows)));
   }
   // A thread has registers for plan.tile_rows / 4 pairs of a unit and a row.
   if (g.granules > plan.warps / 2) {

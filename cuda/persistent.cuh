@@ -4,6 +4,7 @@
 // the way back (backward_pass.cuh) what the products make.
 #pragma once
 
+#include "cuda/active_steps.cuh"
 #include "cuda/exchange.cuh"
 #include "cuda/forward_unit.cuh"
 #include "cuda/product.cuh"
@@ -115,6 +116,7 @@ struct ForwardPass {
     Exchange<T> exchange(g, args.plan.policy, args.exchange, args.plan.unit_slices, P::kRows,
                          place.RowsInside(), block.x, block.z * args.plan.batch_slices + block.y);
 
+    const std::int32_t steps = ActiveSteps(a, place.first_row, place.RowsInside());
     LoadWeights<kPass>(g, Weights<T>{a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
     LoadBias<Cell>(g, a, place.first_unit);
     exchange.Begin([&](int row, int column) {
@@ -127,7 +129,7 @@ struct ForwardPass {
       if (p.inside) units[i].Begin(a, p);
     }
 
-    for (std::int32_t t = 0; t < a.time; ++t) {
+    for (std::int32_t t = 0; t < steps; ++t) {
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);
         if (p.inside) units[i].Prefetch(a, p, t);
@@ -135,7 +137,7 @@ struct ForwardPass {
       if (t > 0) exchange.Await(t);
       MultiplyForward<T, Cell::kGates, kColumns>(g, exchange.Operand(t), a.exact);
       prim::SyncBlock();
-      const bool publish = t + 1 < a.time;
+      const bool publish = t + 1 < steps;
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);
         if (p.inside) Step(g, a, p, i, t, units[i]);
@@ -149,6 +151,15 @@ struct ForwardPass {
         if (p.inside) units[i].Store(a, p, t);
       }
     }
+    for (std::int32_t t = steps; t < a.time; ++t) {  // masked for all rows of the block
+      TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
+        const Place p = place.Of(i);
+        if (!p.inside) continue;
+        units[i].Prefetch(a, p, t);
+        units[i].active = false;
+        units[i].Store(a, p, t);
+      }
+    }
     TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
       const Place p = place.Of(i);
       if (p.inside) units[i].End(a, p);
@@ -159,7 +170,7 @@ struct ForwardPass {
 // kColumns: tiles of 8 batch rows.
 template <template <template <typename> class, typename, int> class PassT,
           template <typename> class CellT, typename T, int kColumns>
-TFRNN_KERNEL(kColumns == 4 ? 256 : 512)
+TFRNN_KERNEL(32 * MaxWarps(8 * kColumns))
 Persistent(const PersistentArgs<typename PassT<CellT, T, kColumns>::Loop> args) {
   // Launchers refuse a type that the processor has no matrix instructions for.
   if constexpr (prim::HasMatrices<T>()) PassT<CellT, T, kColumns>::Run(args);

@@ -14,9 +14,8 @@ constexpr int kOldestArch = 75;
 constexpr Policy kPolicies[] = {Policy::kOneBlock, Policy::kCluster, Policy::kGrid,
                                 Policy::kStepwise};
 constexpr int kTileRows[] = {8, 16, 32};
-constexpr int kWarps[] = {8, 16};
+constexpr int kWarps[] = {8, 12, 16};
 constexpr int kMaxGridY = 65535;
-constexpr int kMaxWarpRows = 16 * 16;  // what the registers of 16 warps have room for
 
 std::string Number(std::int64_t n) { return std::to_string(n); }
 
@@ -26,8 +25,11 @@ std::string Microseconds(double us) {
   return text;
 }
 
-// The launch bounds of the kernels leave a thread this many.
-int RegistersOfThread(const Plan& plan) { return plan.tile_rows == 32 ? 255 : 128; }
+// The launch bounds of the kernels leave a thread this many: multiples of 8 of the 65536 for as
+// many warps as a block may have, and at most 255.
+int RegistersOfThread(const Plan& plan) {
+  return std::min(255, 65536 / (32 * MaxWarps(plan.tile_rows)) / 8 * 8);
+}
 
 // A thread has room for the states of tile_rows / 4 elements.
 int MaxGranules(const Plan& plan) { return plan.warps / 2; }
@@ -98,7 +100,7 @@ std::vector<Plan> PlansOf(Policy policy, const Call& call, const Device& device)
     if ((unit_slices == 1) != (policy == Policy::kOneBlock)) continue;
     for (const int rows : kTileRows) {
       for (const int warps : kWarps) {
-        if (warps * rows > kMaxWarpRows) continue;
+        if (warps > MaxWarps(rows)) continue;
         const int batch_slices = CeilDiv(std::max<std::int64_t>(call.batch, 1), rows);
         const Plan plan = {policy, unit_slices, batch_slices, rows, warps};
         if (policy != Policy::kGrid || BlocksOf(call, plan) <= device.multiprocessors) {
@@ -175,9 +177,9 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
   if (threads * RegistersOfThread(plan) > device.registers) {
     return Number(threads) + " threads a block exceed the registers of a multiprocessor";
   }
-  if (plan.warps * plan.tile_rows > kMaxWarpRows) {
-    return Number(plan.warps) + " warps hold at most " + Number(kMaxWarpRows / plan.warps) +
-           " rows";
+  if (plan.warps > MaxWarps(plan.tile_rows)) {
+    return "a block of " + Number(plan.tile_rows) + " rows has at most " +
+           Number(MaxWarps(plan.tile_rows)) + " warps";
   }
   const std::int64_t shared = SharedBytes(call, plan);
   if (shared > device.shared_per_block) {

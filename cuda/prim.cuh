@@ -132,7 +132,7 @@ TFRNN_DEVICE void Await(const std::uint32_t* flag, std::uint32_t at_least) {
   } while (value < at_least);
 }
 
-// ---- Matrices of a warp.
+// ---- Warps, and their matrices.
 
 // Whether the processor that this is compiled for multiplies matrices of T.
 template <typename T>
@@ -151,6 +151,15 @@ TFRNN_DEVICE void LoadMatrices(std::uint32_t (&out)[4], const void* row) {
                : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
                : "r"(static_cast<unsigned>(__cvta_generic_to_shared(row)))
                : "memory");
+}
+
+// The largest x of the lanes.
+TFRNN_DEVICE int MaxOfWarp(int x) {
+  TFRNN_UNROLL for (int lanes = 16; lanes > 0; lanes /= 2) {
+    const int other = __shfl_xor_sync(0xffffffffu, x, lanes);
+    x = other > x ? other : x;
+  }
+  return x;
 }
 
 // c += a * b. float is TF32: of its operands only the upper 19 bits count.

@@ -163,16 +163,18 @@ TFRNN_DEVICE float ProductAt(const Geometry& g, int tile, int row, int unit) {
 }
 
 // The same on the way back, but every warp gives away a tile's sums as it has them, in the order of
-// the matrix instruction's result: give(tile, share of the depth, sums). It begins with job
-// `first`.
+// the matrix instruction's result: give(tile, share of the depth, sums). The first is the
+// job of tile `first`.
 template <typename T, int kColumns, typename Give>
 TFRNN_DEVICE void MultiplyBackward(const Geometry& g, const unsigned char* operand, bool exact,
                                    int first, const Give& give) {
-  constexpr int kTiles = BackwardTiles(8 * kColumns);
+  constexpr int kTiles = kBackwardTiles;
   const Fragment* const fragments = reinterpret_cast<const Fragment*>(prim::SharedMemory());
   const int lane = prim::Lane(), jobs = g.jobs * g.depth_splits;
   for (int turn = prim::Thread() / 32; turn < jobs; turn += prim::Threads() / 32) {
-    const int job = (first + turn / g.depth_splits) % g.jobs, share = turn % g.depth_splits;
+    int job = first / kTiles + turn / g.depth_splits;
+    if (job >= g.jobs) job -= g.jobs;
+    const int share = turn % g.depth_splits;
     float sum[kTiles][kColumns][4] = {};
     Accumulate<T>(g, fragments + job * kTiles * g.depth_steps * 32 + lane, operand, share, exact,
                   sum);

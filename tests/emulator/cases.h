@@ -28,6 +28,12 @@ inline std::vector<Case> PersistentCases() {
   add({"grid_of_3_two_slices", MakePlan(kGrid, 3, 2, 8, 4), 4, 9, 44}).dropout = true;
   add({"grid_of_2_two_tiles", MakePlan(kGrid, 2, 1, 16, 4), 4, 16, 32}).backwards = true;
   add({"grid_of_2_four_tiles", MakePlan(kGrid, 2, 1, 32, 4), 3, 29, 30});
+  add({"one_block_ended", MakePlan(kOne, 1, 2, 8, 4), 6, 11, 13}).ended = true;
+  add({"cluster_of_2_ended", MakePlan(kCluster, 2, 2, 8, 2), 6, 10, 20}).ended = true;
+  add({"grid_of_2_ended", MakePlan(kGrid, 2, 2, 8, 2), 6, 9, 30}).ended = true;
+  cases.back().dropout = true;
+  add({"cluster_of_2_ended_four_tiles", MakePlan(kCluster, 2, 1, 32, 4), 7, 20, 30}).ended = true;
+  cases.back().zero_output = cases.back().backwards = true;
   add({"slices_beyond_the_units", MakePlan(kCluster, 4, 2, 8, 2), 3, 4, 5});
   add({"grid_one_row", MakePlan(kGrid, 3, 1, 8, 2), 3, 1, 40});
   add({"one_unit_one_row", MakePlan(kOne, 1, 1, 8, 2), 3, 1, 1});
@@ -41,6 +47,10 @@ inline std::vector<Case> PersistentCases() {
   {
     Case& c = add({"cluster_both_directions", MakePlan(kCluster, 2, 1, 8, 2), 4, 5, 24});
     c.both = c.masked = true;
+  }
+  {
+    Case& c = add({"cluster_both_directions_ended", MakePlan(kCluster, 2, 1, 8, 2), 8, 5, 24});
+    c.both = c.ended = true;
   }
   {
     Case& c = add({"grid_both_directions", MakePlan(kGrid, 2, 2, 8, 2), 4, 10, 24});

@@ -14,7 +14,7 @@
 namespace emulator {
 
 Thread* current;
-std::uint64_t seed;
+std::uint64_t seed, warp_operations;
 
 namespace {
 
@@ -215,7 +215,10 @@ void WarpOperation(const std::uint32_t* in, int in_words, std::uint32_t* out, in
   } else if (warp.function != function || warp.words != in_words) {
     mistake = "lanes of a warp are at different operations";
   }
-  if (warp.barrier.arrived + 1 == warp.barrier.expected) function(warp.in[half], warp.out[half]);
+  if (warp.barrier.arrived + 1 == warp.barrier.expected) {
+    function(warp.in[half], warp.out[half]);
+    ++warp_operations;
+  }
   Wait(warp.barrier, Arrive(warp.barrier));
   for (int i = 0; i < out_words; ++i) out[i] = warp.out[half][lane][i];
 }

@@ -66,6 +66,7 @@ unsigned char* SharedOf(unsigned rank);
 // lanes' words, what each gets back. Orders no memory accesses.
 constexpr int kMaxWords = 128;
 using Words = std::uint32_t[kMaxWords];
+extern std::uint64_t warp_operations;  // since the program began
 using WarpFunction = void (*)(const Words (&in)[32], Words (&out)[32]);
 void WarpOperation(const std::uint32_t* in, int in_words, std::uint32_t* out, int out_words,
                    WarpFunction function);

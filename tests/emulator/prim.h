@@ -92,6 +92,13 @@ inline void LoadMatrices(std::uint32_t (&out)[4], const void* row) {
   }
 }
 
+inline int MaxOfWarp(int x) {
+  const std::uint32_t in = static_cast<std::uint32_t>(x);
+  std::uint32_t out;
+  emulator::WarpOperation(&in, 1, &out, 1, emulator::Largest);
+  return static_cast<int>(out);
+}
+
 template <typename T, int kTiles, int kColumns>
 void MultiplyAdd(float (&c)[kTiles][kColumns][4], const std::uint32_t (&a)[kTiles][4],
                  const std::uint32_t (&b)[kColumns][2]) {

@@ -96,6 +96,23 @@ TYPED_TEST(MatrixTest, FragmentsAreLaidOutAsDocumented) {
   }
 }
 
+// ---- Warps.
+TFRNN_KERNEL(64) Largest(const int* x, int* largest) {
+  largest[prim::Thread()] = prim::MaxOfWarp(x[prim::Thread()]);
+}
+
+TEST(WarpTest, EveryLaneLearnsTheLargest) {
+  for (int at : {0, 17, 31}) {
+    std::vector<int> x(64, -5);
+    x[at] = -2, x[63 - at] = 7;
+    const DeviceArray<int> in(x), out(64);
+    ASSERT_EQ(Launch(Largest, Threads(64), static_cast<const int*>(in.get()), out.get()), "");
+    std::vector<int> want(64, -2);
+    for (int i = 32; i < 64; ++i) want[i] = 7;
+    EXPECT_EQ(out.Read(), want);
+  }
+}
+
 // ---- Values.
 TFRNN_KERNEL(256)
 Values(const float* x, int count, float* sigmoid, float* tanh, std::uint32_t* tf32, Half* half,

@@ -1,5 +1,7 @@
 #include "tests/emulator/warp_functions.h"
 
+#include <algorithm>
+
 #include "csrc/core/types.h"
 
 namespace emulator {
@@ -27,6 +29,14 @@ void MatrixRows(const Words (&in)[32], Words (&out)[32]) {
       }
     }
   }
+}
+
+void Largest(const Words (&in)[32], Words (&out)[32]) {
+  std::int32_t largest = static_cast<std::int32_t>(in[0][0]);
+  for (int lane = 1; lane < 32; ++lane) {
+    largest = std::max(largest, static_cast<std::int32_t>(in[lane][0]));
+  }
+  for (int lane = 0; lane < 32; ++lane) out[lane][0] = static_cast<std::uint32_t>(largest);
 }
 
 template <typename T>

@@ -8,6 +8,9 @@ namespace emulator {
 // In: the address of a row, low word first. Out: the four addresses LoadMatrices reads from.
 void MatrixRows(const Words (&in)[32], Words (&out)[32]);
 
+// In: a signed number. Out: the largest of all lanes'.
+void Largest(const Words (&in)[32], Words (&out)[32]);
+
 // In: tiles, columns, tiles of A, columns of B. Out: tiles x columns of A times B.
 template <typename T>
 void Multiply(const Words (&in)[32], Words (&out)[32]);
