@@ -27,7 +27,10 @@ TESTS = (
     "tests/emulator/general_reference.cc",
     "cuda/products.cu",
 )
-EMULATOR = tuple(f"tests/emulator/{name}.cc" for name in ("fiber", "emulator", "warp_functions"))
+EMULATOR = tuple(
+    f"tests/emulator/{name}.cc"
+    for name in ("fiber", "emulator", "memory_barrier", "warp_functions")
+)
 # By what has to find the bug: flags, more flags for the emulator itself, and what is run.
 FLAGS = {
     "plain": (["-O1"], [], "*"),
