@@ -31,7 +31,7 @@ struct Geometry {
   int operand_stride = 0;  // bytes of a row of the other operand
   int operand_buffers = 0;
   // Offsets into shared memory, in bytes.
-  int operand = 0, sums = 0, bias = 0, bytes = 0;
+  int operand = 0, sums = 0, bias = 0, barriers = 0, bytes = 0;
 };
 
 constexpr int CeilDiv(std::int64_t a, int b) { return static_cast<int>((a + b - 1) / b); }
@@ -57,8 +57,12 @@ constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size
   g.operand = g.granules * g.tiles * g.depth_steps * kFragmentBytes;
   g.sums = g.operand + g.operand_buffers * plan.tile_rows * g.operand_stride;
   g.bias = g.sums + g.depth_splits * g.granules * g.tiles * plan.tile_rows * kSumStride * 4;
-  g.bytes = g.bias + (forward ? cell.sums * g.units * 4 : 0);
+  g.barriers = g.bias + (forward ? cell.sums * g.units * 4 : 0);
+  g.bytes = g.barriers + (plan.policy == Policy::kCluster ? 16 : 0);  // one of 8 for each buffer
   return g;
 }
+
+// Words of 16 bytes that a thread of the grid policy polls for at once, as its registers allow.
+constexpr int WordsAtOnce(int tile_rows) { return tile_rows == 16 ? 2 : 4; }
 
 }  // namespace tfrnn::cuda

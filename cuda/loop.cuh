@@ -62,14 +62,6 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
   return "plan: the stepwise policy has no persistent kernel";
 }
 
-// Bytes of device memory that a launch needs for itself.
-inline std::size_t ExchangeBytes(const Plan& plan, const Geometry& g, int directions) {
-  if (plan.policy != Policy::kGrid) return 0;
-  const std::size_t groups = static_cast<std::size_t>(plan.batch_slices) * directions;
-  return groups * (2 * plan.tile_rows * static_cast<std::size_t>(g.operand_stride - 16) +
-                   plan.unit_slices * kFlagStride * sizeof(std::uint32_t));
-}
-
 template <template <template <typename> class, typename, int> class PassT,
           template <typename> class CellT, typename T>
 Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int count,
@@ -89,13 +81,9 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
   if (!error.empty()) return error;
   for (int d = 0; d < count; ++d) args.directions[d] = directions[d];
 
-  const int groups = plan.batch_slices * count;
   if (plan.policy == Policy::kGrid) {
-    // The flags first: they are zeroed, the rows need not be.
-    const std::size_t flags = groups * plan.unit_slices * kFlagStride * sizeof(std::uint32_t);
-    args.exchange.flags = static_cast<std::uint32_t*>(workspace);
-    args.exchange.rows = static_cast<unsigned char*>(workspace) + flags;
-    error = Zero(workspace, flags, stream);
+    args.exchange = ExchangeSpaceIn(workspace, args.geometry, plan);
+    error = Zero(workspace, ExchangeBytes(args.geometry, plan, count), stream);
     if (!error.empty()) return error;
   }
   LaunchConfig config;
@@ -128,7 +116,7 @@ std::size_t LoopWorkspace(const LoopShape& shape, const Plan& plan) {
            Stepwise<CellT, T, typename Pass::Loop>::WorkspaceBytes(shape.batch, shape.units);
   }
   return ExchangeBytes(
-      plan, GeometryOf(ShapeOf<typename Pass::Cell>(), Pass::kPass, sizeof(T), shape.units, plan),
+      GeometryOf(ShapeOf<typename Pass::Cell>(), Pass::kPass, sizeof(T), shape.units, plan), plan,
       shape.directions);
 }
 

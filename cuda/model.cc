@@ -1,6 +1,7 @@
 #include "cuda/model.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "csrc/cells/gru.h"
 #include "csrc/cells/gru_reset_before.h"
@@ -55,16 +56,22 @@ Prediction BlockCycles(const Call& call, const Plan& plan, const Constants& k) {
   const double operand = g.granules * plan.tile_rows * row_bytes;
   cycles.product = std::max(arithmetic, (weights + operand) / k.shared_bytes_per_cycle);
 
-  const double volume = rows * row_bytes;
+  // What a block receives.
+  const double volume = rows * row_bytes * (plan.unit_slices - 1) / plan.unit_slices;
   switch (plan.policy) {
     case Policy::kCluster:
-      cycles.exchange =
-          k.cluster_exchange_cycles + k.cluster_block_cycles * (plan.unit_slices - 2) +
-          volume * (plan.unit_slices - 1) / plan.unit_slices / k.dsmem_bytes_per_cycle;
+      cycles.exchange = k.cluster_async_exchange_cycles +
+                        k.cluster_async_block_cycles * (plan.unit_slices - 2) +
+                        volume / k.dsmem_bytes_per_cycle;
       break;
-    case Policy::kGrid:
-      cycles.exchange = k.grid_exchange_cycles + volume / k.l2_bytes_per_cycle;
+    case Policy::kGrid: {
+      // With the carriers of tagged.cuh. Every poll but the first waits for L2 once more.
+      const double bytes = volume * 33 / 32;
+      const double polls = std::ceil(volume / (16 * 32 * plan.warps * WordsAtOnce(plan.tile_rows)));
+      cycles.exchange = k.data_as_flag_exchange_cycles +
+                        std::max(bytes / k.l2_bytes_per_cycle, (polls - 1) * k.l2_latency_cycles);
       break;
+    }
     case Policy::kOneBlock:
     case Policy::kStepwise:
       cycles.exchange = k.block_exchange_cycles;

@@ -155,9 +155,9 @@ Persistent(const PersistentArgs<typename PassT<CellT, T, kColumns>::Loop> args) 
     const BlockPlace<kColumns> place{g, first_row, static_cast<std::int32_t>(block.x) * g.units,
                                      a.batch, a.units};
     const std::int32_t rows_left = a.batch - first_row;
-    Exchange<T> exchange(g, args.plan.policy, args.exchange, args.plan.unit_slices, P::kRows,
-                         rows_left < P::kRows ? rows_left : P::kRows, block.x,
-                         block.z * args.plan.batch_slices + block.y);
+    Exchange<T, P::kRows> exchange(g, args.plan.policy, args.exchange, args.plan.unit_slices,
+                                   rows_left < P::kRows ? rows_left : P::kRows, block.x,
+                                   block.z * args.plan.batch_slices + block.y);
 
     LoadWeights<Pass::kPass>(
         g, Weights<T>{a.recurrent_kernel, a.units, g.padded_units, Unit::Cell::kGates},
