@@ -114,6 +114,8 @@ class Exchange {
   }
 
  private:
+  static constexpr int kAtOnce = WordsAtOnce(kRows);
+
   // Whether it is an even or an odd use of what takes turns with every step, from step 1 on.
   static TFRNN_DEVICE unsigned Use(int step) { return (step - 1) / 2 % 2; }
   static TFRNN_DEVICE unsigned Tag(int step) { return 1 - Use(step); }
@@ -165,7 +167,6 @@ class Exchange {
   // Brings the others' units to shared memory. A thread polls for some words at once, so that it
   // waits for L2 once and not for each.
   TFRNN_DEVICE void Receive(int step) const {
-    constexpr int kAtOnce = WordsAtOnce(kRows);
     const int count = count_ * (slices_ - 1), threads = prim::Threads();
     const unsigned tag = Tag(step);
     const prim::Word* const sent = Sent(step, 0);

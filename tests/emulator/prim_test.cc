@@ -302,7 +302,8 @@ TEST(WarpTest, BallotsAreOfAWarp) {
   EXPECT_EQ(out.Read(), want);
 }
 
-TFRNN_KERNEL(32) SealAndOpen(const prim::Word* in, prim::Word* sealed, prim::Word* out) {
+TFRNN_KERNEL(32)
+SealAndOpen(const prim::Word* in, prim::Word* sealed, prim::Word* out, int* has_tag) {
   for (unsigned tag = 0; tag < 2; ++tag) {
     const unsigned lane = prim::Lane();
     prim::Word word = in[lane];
@@ -310,6 +311,8 @@ TFRNN_KERNEL(32) SealAndOpen(const prim::Word* in, prim::Word* sealed, prim::Wor
     sealed[32 * tag + lane] = word;
     out[32 * tag + lane] = Open(word, carriers.half[lane / kCarried], lane);
     if (lane % kCarried == 0) out[64 + 2 * tag + lane / kCarried] = carriers;
+    has_tag[32 * tag + lane] = HasTag(word, carriers.half[lane / kCarried], tag) &&
+                               !HasTag(word, carriers.half[lane / kCarried], 1 - tag);
   }
 }
 
@@ -320,10 +323,12 @@ TEST(TaggedTest, AnyBitsSurvive) {
     words[i].half[1] = i % 7 == 0 ? 0 : ~words[i].half[0] * 3;
   }
   const DeviceArray<prim::Word> in(words), sealed(64), out(68);
+  const DeviceArray<int> has_tag(64);
   ASSERT_EQ(Launch(SealAndOpen, Threads(32), static_cast<const prim::Word*>(in.get()), sealed.get(),
-                   out.get()),
+                   out.get(), has_tag.get()),
             "");
   const auto as_sent = sealed.Read(), opened = out.Read();
+  EXPECT_EQ(has_tag.Read(), std::vector<int>(64, 1));
   for (int tag = 0; tag < 2; ++tag) {
     for (int i = 0; i < 32; ++i) {
       for (int half = 0; half < 2; ++half) {
@@ -331,8 +336,10 @@ TEST(TaggedTest, AnyBitsSurvive) {
         EXPECT_EQ(as_sent[32 * tag + i].half[half] >> 1, words[i].half[half] >> 1) << i;
       }
       const Carrier carrier = opened[64 + 2 * tag + i / kCarried].half[i / kCarried];
-      EXPECT_TRUE(HasTag(as_sent[32 * tag + i], carrier, tag)) << i;
-      EXPECT_FALSE(HasTag(as_sent[32 * tag + i], carrier, 1 - tag)) << i;
+      for (const std::uint64_t half :
+           {as_sent[32 * tag + i].half[0], as_sent[32 * tag + i].half[1], carrier}) {
+        EXPECT_EQ(half & 1, static_cast<std::uint64_t>(tag)) << i;
+      }
     }
   }
 }
