@@ -107,9 +107,10 @@ sanitize-threads: $(ENVIRONMENT) ## the CUDA kernels' emulator tests under Threa
 	$(BIN)/cmake -G Ninja -S . -B build/sanitize-threads \
 	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja -DCMAKE_BUILD_TYPE=Debug -DTFRNN_PACKAGE=OFF \
 	  -DTFRNN_TESTS=ON -DTFRNN_SANITIZE=thread
-	$(BIN)/cmake --build build/sanitize-threads --parallel --target prim_test subset_test
+	$(BIN)/cmake --build build/sanitize-threads --parallel \
+	  --target prim_test exchange_test subset_test
 	$(BIN)/ctest --test-dir build/sanitize-threads --output-on-failure --no-tests=error --parallel 2 \
-	  -R '^emulator\.(Subset/PersistentTest\.Lstm|MatrixTest|CopyTest|ClusterTest|GridTest)'
+	  -R '^emulator\.(Subset/PersistentTest\.Lstm|MatrixTest|CopyTest|ClusterTest|WarpTest|TaggedTest|GridTest|Policies/ExchangeTest)'
 
 check-kernels: build ## registers and spills of the CUDA kernels; planted bugs their tests must find
 	$(BIN)/python tools/check_resources.py --build $(BUILD)

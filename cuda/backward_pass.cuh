@@ -15,7 +15,18 @@ struct BackwardPass {
   using Cell = typename Unit::Cell;
   using Loop = typename Unit::Loop;
   using P = Pairs<kColumns>;
+  using Space = ReductionSpace;
   static constexpr Pass kPass = Pass::kBackward;
+
+  static Space SpaceIn(void* workspace, const Geometry&, const Plan& plan, int directions) {
+    return ReductionSpaceIn(workspace, plan, directions);
+  }
+  static std::size_t SpaceBytes(const Geometry& g, const Plan& plan, int directions) {
+    return ReductionBytes(g, plan, directions);
+  }
+  static std::size_t ZeroedBytes(const Geometry&, const Plan& plan, int directions) {
+    return FlagBytes(plan, directions);
+  }
 
   // The gradients of the sums of the block's units, as the rows that the product takes.
   static TFRNN_DEVICE void Put(const Geometry& g, int pair, bool inside, const Loop& a,
@@ -29,7 +40,7 @@ struct BackwardPass {
     }
   }
 
-  static TFRNN_DEVICE void Run(const PersistentArgs<Loop>& args) {
+  static TFRNN_DEVICE void Run(const PersistentArgs<Loop, Space>& args) {
     const Geometry& g = args.geometry;
     const auto block = prim::Block();
     const auto& a = args.directions[block.z];

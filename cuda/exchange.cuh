@@ -3,55 +3,79 @@
 // for itself too, and then has the rows of all of them in its shared memory.
 //
 //   one block  one buffer: the barrier after the product separates readers from writers
-//   cluster    two buffers: a block writes its own, then copies its units to all others' shared
-//              memory. Who is at step t + 1 has seen everybody arrive after step t's product,
-//              so nobody reads the buffer that is written next.
-//   grid       two buffers in L2 and one in shared memory. A flag for each block counts the
-//              steps it has published, and it raises it after reading the step before.
+//   cluster    two buffers, each with a barrier in shared memory: a block writes its own, then
+//              stores its units to all others', whose barriers count the bytes
+//   grid       one buffer, and two in L2 of words that say themselves whether they are new: see
+//              tagged.cuh. A block stores its units there, and all others poll for them
+//
+// No buffer is written before all have read what it held. Step t + 2 is written where step t was.
+// A block sends its share of t + 2 when it has all shares of t + 1. Every block sent its share of
+// t + 1 after the barrier behind its product of step t. Its loads of step t are then done, not only
+// issued, for the share that it sent was computed from them: none can see what comes later, though
+// neither way of sending orders loads before it. Hence no barrier of all blocks is needed, no block
+// is ever two steps ahead of another, and one bit tells this use of a buffer from the last.
+// A block ends after it has received everything that is sent to it: nobody writes to one that has
+// ended.
 #pragma once
 
 #include "cuda/geometry.h"
 #include "cuda/prim.cuh"
+#include "cuda/tagged.cuh"
 
 namespace tfrnn::cuda {
 
-// Of one launch, in device memory; only the grid policy has any. The flags start at zero.
+// Of one launch, in device memory; only the grid policy has any. It starts zeroed.
 struct ExchangeSpace {
-  unsigned char* rows = nullptr;   // [groups, 2, tile_rows, row bytes]
-  std::uint32_t* flags = nullptr;  // [groups, unit_slices, kFlagStride]
+  prim::Word* words = nullptr;  // [groups, 2, unit_slices, stride]
+  int most = 0;                 // words that a block sends
+  int stride = 0;               // TaggedWords of them
 };
-constexpr int kFlagStride = 8;  // a flag in every 32 bytes, the unit of traffic with L2
 
-template <typename T>
+inline ExchangeSpace ExchangeSpaceIn(void* workspace, const Geometry& g, const Plan& plan) {
+  ExchangeSpace space;
+  space.words = static_cast<prim::Word*>(workspace);
+  space.most = plan.tile_rows * (g.operand_stride - 16) / plan.unit_slices / 16;
+  space.stride = TaggedWords(space.most);
+  return space;
+}
+
+inline std::size_t ExchangeBytes(const Geometry& g, const Plan& plan, int directions) {
+  if (plan.policy != Policy::kGrid) return 0;
+  return sizeof(prim::Word) * 2 * ExchangeSpaceIn(nullptr, g, plan).stride *
+         static_cast<std::size_t>(plan.unit_slices) * plan.batch_slices * directions;
+}
+
+// kRows: of the tile.
+template <typename T, int kRows>
 class Exchange {
  public:
-  // rows: those of the tile that lie in the batch. group: of this block in the grid.
+  // rows: those that lie in the batch. group: of this block in the grid.
   TFRNN_DEVICE Exchange(const Geometry& geometry, Policy policy, const ExchangeSpace& space,
-                        int unit_slices, int tile_rows, int rows, int rank, int group)
+                        int unit_slices, int rows, int rank, int group)
       : g_(geometry),
+        space_(space),
         policy_(policy),
         slices_(unit_slices),
-        tile_rows_(tile_rows),
-        rows_(rows),
         rank_(rank),
-        row_bytes_(geometry.operand_stride - 16),
-        shared_(prim::SharedMemory() + geometry.operand) {
-    if (policy == Policy::kGrid) {
-      l2_ = space.rows + std::int64_t{group} * 2 * tile_rows * row_bytes_;
-      flags_ = space.flags + std::int64_t{group} * unit_slices * kFlagStride;
-    }
-  }
+        row_words_(geometry.units * static_cast<int>(sizeof(T)) / 16),
+        count_(rows < 0 ? 0 : rows * row_words_),
+        shared_(prim::SharedMemory() + geometry.operand),
+        l2_(space.words + std::int64_t{group} * 2 * unit_slices * space.stride) {}
 
   // The operand of step 0, by this block alone: every row is first(row, column), of padded units.
   template <typename First>
   TFRNN_DEVICE void Begin(const First& first) {
-    const int width = row_bytes_ / static_cast<int>(sizeof(T));
-    for (int i = prim::Thread(); i < tile_rows_ * width; i += prim::Threads()) {
+    const int width = (g_.operand_stride - 16) / static_cast<int>(sizeof(T));
+    for (int i = prim::Thread(); i < kRows * width; i += prim::Threads()) {
       const int row = i / width, column = i % width;
       reinterpret_cast<T*>(shared_ + row * g_.operand_stride)[column] = first(row, column);
     }
     if (policy_ == Policy::kCluster) {
-      prim::ArriveCluster();  // the others must have started before their memory is written
+      if (prim::Thread() == 0) {
+        TFRNN_UNROLL for (int step = 0; step < 2; ++step) prim::InitBarrier(Barrier(step));
+        prim::FenceBarriers();
+      }
+      prim::ArriveCluster();  // before others' memory is written they must have come so far
       prim::WaitCluster();
     } else {
       prim::SyncBlock();
@@ -63,9 +87,7 @@ class Exchange {
 
   // Publishes for step `step` a value of one of the block's units.
   TFRNN_DEVICE void Put(int step, int row, int unit, T value) const {
-    unsigned char* const to = policy_ == Policy::kGrid
-                                  ? l2_ + ((step % 2) * tile_rows_ + row) * row_bytes_
-                                  : shared_ + Buffer(step) + row * g_.operand_stride;
+    unsigned char* const to = shared_ + Buffer(step) + row * g_.operand_stride;
     reinterpret_cast<T*>(to)[rank_ * g_.units + unit] = value;
   }
 
@@ -74,66 +96,117 @@ class Exchange {
     if (policy_ == Policy::kOneBlock) return;
     prim::SyncBlock();
     if (policy_ == Policy::kCluster) {
+      if (prim::Thread() == 0) prim::ExpectBytes(Barrier(step), 16 * count_ * (slices_ - 1));
       Push(step);
-      prim::ArriveCluster();
-    } else if (prim::Thread() == 0) {
-      prim::Signal(flags_ + rank_ * kFlagStride, step);
+    } else {
+      Send(step);
     }
   }
 
   // Returns when the operand of `step` is complete.
   TFRNN_DEVICE void Await(int step) const {
-    if (policy_ == Policy::kOneBlock) {
-      prim::SyncBlock();
-    } else if (policy_ == Policy::kCluster) {
-      prim::WaitCluster();
+    if (policy_ == Policy::kCluster) {
+      prim::WaitBarrier(Barrier(step), Use(step));
     } else {
-      if (prim::Thread() < 32) {
-        for (int r = prim::Thread(); r < slices_; r += 32) {
-          prim::Await(flags_ + r * kFlagStride, step);
-        }
-      }
-      prim::SyncBlock();
-      Pull(step);
+      if (policy_ == Policy::kGrid) Receive(step);
       prim::SyncBlock();
     }
   }
 
  private:
+  static constexpr int kAtOnce = WordsAtOnce(kRows);
+
+  // Whether it is an even or an odd use of what takes turns with every step, from step 1 on.
+  static TFRNN_DEVICE unsigned Use(int step) { return (step - 1) / 2 % 2; }
+  static TFRNN_DEVICE unsigned Tag(int step) { return 1 - Use(step); }
+
   TFRNN_DEVICE int Buffer(int step) const {
-    return policy_ == Policy::kCluster ? step % 2 * tile_rows_ * g_.operand_stride : 0;
+    return policy_ == Policy::kCluster ? step % 2 * kRows * g_.operand_stride : 0;
+  }
+  TFRNN_DEVICE void* Barrier(int step) const {
+    return prim::SharedMemory() + g_.barriers + step % 2 * 8;
+  }
+
+  // The block that word `i` of all others' goes to or comes from. Every block begins with the next
+  // one, so that they do not all begin with the same.
+  TFRNN_DEVICE int Other(int i) const { return (rank_ + 1 + i / count_) % slices_; }
+
+  // Where word `i` of block `rank` is in shared memory.
+  TFRNN_DEVICE unsigned char* At(int step, int rank, int i) const {
+    return shared_ + Buffer(step) + i / row_words_ * g_.operand_stride +
+           rank * g_.units * static_cast<int>(sizeof(T)) + i % row_words_ * 16;
+  }
+  // Where the words of block `rank` are in L2, and their carriers.
+  TFRNN_DEVICE prim::Word* Sent(int step, int rank) const {
+    return l2_ + (step % 2 * slices_ + rank) * space_.stride;
   }
 
   // Copies the block's own units to every other block of the cluster.
   TFRNN_DEVICE void Push(int step) const {
-    const int pieces = g_.units * static_cast<int>(sizeof(T)) / 16;
-    const int count = rows_ * pieces;
-    for (int i = prim::Thread(); i < count * (slices_ - 1); i += prim::Threads()) {
-      // Every block begins with the next one, so that they do not all write to the same.
-      const int to = (rank_ + 1 + i / count) % slices_, piece = i % count;
-      unsigned char* const at = shared_ + Buffer(step) + piece / pieces * g_.operand_stride +
-                                rank_ * g_.units * static_cast<int>(sizeof(T)) +
-                                piece % pieces * 16;
-      prim::StoreRemote16(at, to, at);
+    for (int i = prim::Thread(); i < count_ * (slices_ - 1); i += prim::Threads()) {
+      unsigned char* const at = At(step, rank_, i % count_);
+      prim::StoreAsync16(at, Other(i), at, Barrier(step));
     }
   }
 
-  TFRNN_DEVICE void Pull(int step) const {
-    const int pieces = row_bytes_ / 16;
-    const unsigned char* const from = l2_ + (step % 2) * tile_rows_ * row_bytes_;
-    for (int i = prim::Thread(); i < rows_ * pieces; i += prim::Threads()) {
-      const int row = i / pieces, piece = i % pieces;
-      prim::CopyAsync16(shared_ + row * g_.operand_stride + piece * 16, from + i * 16);
+  TFRNN_DEVICE void Send(int step) const {
+    const int lane = prim::Lane();
+    for (int first = prim::Thread() - lane; first < count_; first += prim::Threads()) {
+      const bool own = first + lane < count_;
+      prim::Word word = {};
+      if (own) word = *reinterpret_cast<const prim::Word*>(At(step, rank_, first + lane));
+      const prim::Word carriers = Seal(&word, Tag(step));
+      prim::Word* const to = Sent(step, rank_);
+      if (own) prim::StoreRelaxed(to + first + lane, word);
+      if (lane == 0) prim::StoreRelaxed(to + space_.most + first / 32, carriers);
     }
-    prim::WaitForCopies();
+  }
+
+  // Brings the others' units to shared memory. A thread polls for some words at once, so that it
+  // waits for L2 once and not for each.
+  TFRNN_DEVICE void Receive(int step) const {
+    const int count = count_ * (slices_ - 1), threads = prim::Threads();
+    const unsigned tag = Tag(step);
+    const prim::Word* const sent = Sent(step, 0);
+    for (int first = prim::Thread(); first < count; first += kAtOnce * threads) {
+      int words_at[kAtOnce], carriers_at[kAtOnce];
+      prim::Word words[kAtOnce];
+      Carrier carriers[kAtOnce];
+      TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+        const int i = first + k * threads, word = i % count_;
+        const int from = Other(i) * space_.stride;
+        words_at[k] = from + word, carriers_at[k] = 2 * (from + space_.most) + word / kCarried;
+        // As if loaded: in vain, or where there is nothing to load not so.
+        const std::uint64_t bits = i < count ? 1 - tag : tag;
+        words[k] = {{bits, bits}}, carriers[k] = bits;
+      }
+      for (bool all = false; !all;) {
+        all = true;
+        TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+          if (HasTag(words[k], carriers[k], tag)) continue;
+          words[k] = prim::LoadRelaxed(sent + words_at[k]);
+          carriers[k] = prim::LoadRelaxed(&sent->half[0] + carriers_at[k]);
+          all = false;
+        }
+        if (!all) prim::Pause();
+      }
+      TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+        const int i = first + k * threads, word = i % count_;
+        if (i >= count) break;
+        *reinterpret_cast<prim::Word*>(At(step, Other(i), word)) =
+            Open(words[k], carriers[k], word);
+      }
+    }
   }
 
   const Geometry& g_;
+  const ExchangeSpace& space_;
   const Policy policy_;
-  const int slices_, tile_rows_, rows_, rank_, row_bytes_;
+  const int slices_, rank_;
+  const int row_words_;  // a block's, of a row
+  const int count_;      // words that each block sends
   unsigned char* const shared_;
-  unsigned char* l2_ = nullptr;
-  std::uint32_t* flags_ = nullptr;
+  prim::Word* const l2_;  // the group's
 };
 
 }  // namespace tfrnn::cuda

@@ -36,7 +36,7 @@ struct Geometry {
   // On the way back: the shares that the owner of a unit adds up, and bytes of one of them.
   int slots = 0, slot_bytes = 0;
   // Offsets into shared memory, in bytes.
-  int operand = 0, sums = 0, bias = 0, bytes = 0;
+  int operand = 0, sums = 0, bias = 0, barriers = 0, bytes = 0;
 };
 
 // Warps of a block, at most: the more rows it has, the more registers each of its threads needs.
@@ -71,13 +71,17 @@ constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size
   g.sums = g.operand + g.operand_buffers * plan.tile_rows * g.operand_stride;
   if (forward) {
     g.bias = g.sums + g.depth_splits * g.tiles * plan.tile_rows * kSumStride * 4;
-    g.bytes = g.bias + cell.sums * g.units * 4;
+    g.barriers = g.bias + cell.sums * g.units * 4;
+    g.bytes = g.barriers + (plan.policy == Policy::kCluster ? 16 : 0);  // one of 8 for each buffer
   } else {
     g.slots = plan.unit_slices * g.depth_splits;
     g.slot_bytes = g.units * plan.tile_rows * 4;
-    g.bias = g.bytes = g.sums + buffers * g.slots * g.slot_bytes;
+    g.bias = g.barriers = g.bytes = g.sums + buffers * g.slots * g.slot_bytes;
   }
   return g;
 }
+
+// Words of 16 bytes that a thread of the grid policy polls for at once, as its registers allow.
+constexpr int WordsAtOnce(int tile_rows) { return tile_rows == 16 ? 2 : 4; }
 
 }  // namespace tfrnn::cuda

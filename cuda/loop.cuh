@@ -62,17 +62,6 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
   return "plan: the stepwise policy has no persistent kernel";
 }
 
-// Bytes of device memory that a launch needs for itself: a group's flags, and twice its rows, or
-// on the way back the slots of all its blocks.
-inline std::size_t ExchangeBytes(const Plan& plan, const Geometry& g, int directions) {
-  if (plan.policy != Policy::kGrid) return 0;
-  const std::size_t groups = static_cast<std::size_t>(plan.batch_slices) * directions;
-  const std::size_t rows = g.slots > 0
-                               ? static_cast<std::size_t>(plan.unit_slices) * g.slots * g.slot_bytes
-                               : static_cast<std::size_t>(plan.tile_rows) * (g.operand_stride - 16);
-  return groups * (2 * rows + plan.unit_slices * kFlagStride * sizeof(std::uint32_t));
-}
-
 template <template <template <typename> class, typename, int> class PassT,
           template <typename> class CellT, typename T>
 Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int count,
@@ -81,7 +70,7 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
   using Loop = typename Pass::Loop;
   const Loop& a = directions[0];
   const LoopShape shape{a.batch, a.units, count};
-  PersistentArgs<Loop> args;
+  PersistentArgs<Loop, typename Pass::Space> args;
   args.plan = plan;
   args.geometry = GeometryOf(ShapeOf<typename Pass::Cell>(), Pass::kPass, sizeof(T), a.units, plan);
   DeviceLimits device;
@@ -92,13 +81,9 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
   if (!error.empty()) return error;
   for (int d = 0; d < count; ++d) args.directions[d] = directions[d];
 
-  const int groups = plan.batch_slices * count;
   if (plan.policy == Policy::kGrid) {
-    // The flags first: they are zeroed, the rows need not be.
-    const std::size_t flags = groups * plan.unit_slices * kFlagStride * sizeof(std::uint32_t);
-    args.exchange.flags = static_cast<std::uint32_t*>(workspace);
-    args.exchange.rows = static_cast<unsigned char*>(workspace) + flags;
-    error = Zero(workspace, flags, stream);
+    args.exchange = Pass::SpaceIn(workspace, args.geometry, plan, count);
+    error = Zero(workspace, Pass::ZeroedBytes(args.geometry, plan, count), stream);
     if (!error.empty()) return error;
   }
   LaunchConfig config;
@@ -130,8 +115,8 @@ std::size_t LoopWorkspace(const LoopShape& shape, const Plan& plan) {
     return shape.directions *
            Stepwise<CellT, T, typename Pass::Loop>::WorkspaceBytes(shape.batch, shape.units);
   }
-  return ExchangeBytes(
-      plan, GeometryOf(ShapeOf<typename Pass::Cell>(), Pass::kPass, sizeof(T), shape.units, plan),
+  return Pass::SpaceBytes(
+      GeometryOf(ShapeOf<typename Pass::Cell>(), Pass::kPass, sizeof(T), shape.units, plan), plan,
       shape.directions);
 }
 

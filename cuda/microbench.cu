@@ -68,6 +68,20 @@ class Microbench {
     return EachOf(kRepeats, shape, ClusterExchange, sink_.get(), blocks, words);
   }
 
+  // An exchange of some kind in clusters of 2 up to `largest` blocks.
+  template <typename CyclesOf>
+  void PrintClusters(const std::string& kind, int largest, CyclesOf cycles_of) {
+    double of_pair = 0, of_most = 0;
+    for (int blocks = 2; blocks <= largest; blocks *= 2) {
+      if (device_.resident_clusters[blocks] == 0) continue;
+      of_most = cycles_of(blocks);
+      if (blocks == 2) of_pair = of_most;
+      Print(kind + "_exchange_cycles", Setting("blocks=", blocks), of_most);
+    }
+    Print(kind + "_exchange_cycles", of_pair);
+    Print(kind + "_block_cycles", largest > 2 ? (of_most - of_pair) / (largest - 2) : 0);
+  }
+
   void MeasureClusters() {
     const int most = device_.max_cluster();
     for (int blocks = 2; blocks <= most; ++blocks) {
@@ -75,26 +89,22 @@ class Microbench {
     }
     if (most == 1) {
       for (const char* name :
-           {"cluster_exchange_cycles", "cluster_block_cycles", "dsmem_bytes_per_cycle"}) {
+           {"cluster_exchange_cycles", "cluster_block_cycles", "cluster_async_exchange_cycles",
+            "cluster_async_block_cycles", "dsmem_bytes_per_cycle"}) {
         Print(name, 0);
       }
       return;
     }
-    double of_pair = 0, of_most = 0;
     int largest = 2;
     for (int blocks = 2; blocks <= most; blocks *= 2) {
-      if (device_.resident_clusters[blocks] == 0) continue;
-      largest = blocks;
-      of_most = ClusterCycles(blocks, 1);
-      if (blocks == 2) of_pair = of_most;
-      Print("cluster_exchange_cycles", Setting("blocks=", blocks), of_most);
+      if (device_.resident_clusters[blocks] > 0) largest = blocks;
+    }
+    PrintClusters("cluster", largest, [this](int blocks) { return ClusterCycles(blocks, 1); });
+    PrintClusters("cluster_async", largest, [this](int blocks) {
       const Shape shape = {blocks * device_.resident_clusters[blocks], kThreads,
                            sizeof(uint4) * 2 * blocks, blocks};
-      Print("cluster_async_exchange_cycles", Setting("blocks=", blocks),
-            EachOf(kRepeats, shape, ClusterAsyncExchange, sink_.get(), blocks));
-    }
-    Print("cluster_exchange_cycles", of_pair);
-    Print("cluster_block_cycles", largest > 2 ? (of_most - of_pair) / (largest - 2) : 0);
+      return EachOf(kRepeats, shape, ClusterAsyncExchange, sink_.get(), blocks);
+    });
 
     // How many cycles more bytes take, in clusters of up to 8 blocks.
     const int blocks = std::min(largest, 8), few = 64, many = 512;
@@ -115,8 +125,9 @@ class Microbench {
       Print("counter_exchange_cycles", setting,
             Cycles(shape, cycles_, clear, CounterExchange, flags, flags + kFlags) / kRepeats);
       Print(
-          "data_as_flag_exchange_cycles", setting,
-          Cycles(shape, cycles_, clear, FlagExchange, reinterpret_cast<uint4*>(flags)) / kRepeats);
+          "data_as_flag_exchange_cycles", blocks == all_ ? "" : setting,
+          Cycles(shape, cycles_, clear, DataAsFlagExchange, reinterpret_cast<prim::Word*>(flags)) /
+              kRepeats);
     }
   }
 

@@ -1,6 +1,7 @@
 #include "cuda/model.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "csrc/cells/gru.h"
 #include "csrc/cells/gru_reset_before.h"
@@ -34,11 +35,40 @@ int Specials(const Call& call) {
   return call.pass == Pass::kForward ? 2 * ShapeOf(call.cell).gates + of_state : of_state;
 }
 
-// Bytes a cycle between a multiprocessor and L2, or device memory where L2 has no room for the
-// launch's buffers and a quarter for everything else.
-double GridRate(double buffers, const Device& device, const Constants& k) {
-  if (buffers <= 0.75 * static_cast<double>(device.l2_bytes)) return k.l2_bytes_per_cycle;
-  return std::min(k.l2_bytes_per_cycle, k.dram_gbytes / k.clock_ghz / device.multiprocessors);
+// Cycles until all blocks of a group have h of all, of so many rows.
+double ForwardExchange(const Geometry& g, const Plan& plan, double rows, const Constants& k) {
+  // What a block receives.
+  const double volume = rows * (g.operand_stride - 16) * (plan.unit_slices - 1) / plan.unit_slices;
+  if (plan.policy == Policy::kCluster) {
+    return k.cluster_async_exchange_cycles + k.cluster_async_block_cycles * (plan.unit_slices - 2) +
+           volume / k.dsmem_bytes_per_cycle;
+  }
+  if (plan.policy == Policy::kOneBlock) return k.block_exchange_cycles;
+  // With the carriers of tagged.cuh. Every poll but the first waits for L2 once more.
+  const double bytes = volume * 33 / 32;
+  const double polls = std::ceil(volume / (16 * 32 * plan.warps * WordsAtOnce(plan.tile_rows)));
+  return k.data_as_flag_exchange_cycles +
+         std::max(bytes / k.l2_bytes_per_cycle, (polls - 1) * k.l2_latency_cycles);
+}
+
+// Cycles until every block has all shares of its units' dh, `bytes` of them, besides those of the
+// product, in whose rounds they leave: only the shares of the last round wait for nothing.
+double BackwardExchange(const Plan& plan, double bytes, int blocks, double product, int rounds,
+                        const Device& device, const Constants& k) {
+  if (plan.policy == Policy::kOneBlock) return k.block_exchange_cycles;
+  double sent, rest;
+  if (plan.policy == Policy::kCluster) {
+    sent = bytes * (plan.unit_slices - 1) / plan.unit_slices / k.dsmem_bytes_per_cycle;
+    rest = k.cluster_exchange_cycles + k.cluster_block_cycles * (plan.unit_slices - 2);
+  } else {
+    // Through L2 and back, or through device memory where L2 has no room for the launch's slots and
+    // a quarter for everything else.
+    const bool fits = 2 * bytes * blocks <= 0.75 * static_cast<double>(device.l2_bytes);
+    const double of_memory = k.dram_gbytes / k.clock_ghz / device.multiprocessors;
+    sent = bytes / (fits ? k.l2_bytes_per_cycle : std::min(k.l2_bytes_per_cycle, of_memory));
+    rest = k.grid_exchange_cycles + sent;
+  }
+  return rest + sent - (rounds - 1.0) / rounds * std::min(sent, product);
 }
 
 // Cycles of a step of one block, by what they are spent on.
@@ -65,34 +95,15 @@ Prediction BlockCycles(const Call& call, const Plan& plan, const Device& device,
   const double operand = g.jobs * plan.tile_rows * row_bytes;
   cycles.product = std::max(arithmetic, (weights + operand) / k.shared_bytes_per_cycle);
 
-  // Of h, once, forward; of fp32 shares of dh for all units on the way back, in pairs of rows.
-  const double volume = forward ? rows * row_bytes
-                                : 2 * CeilDiv(static_cast<std::int64_t>(rows), 2) *
-                                      static_cast<double>(g.padded_units) * 4;
-  const double others = static_cast<double>(plan.unit_slices - 1) / plan.unit_slices;
-  double sent = 0;  // cycles
-  switch (plan.policy) {
-    case Policy::kCluster:
-      sent = volume * others / k.dsmem_bytes_per_cycle;
-      cycles.exchange = k.cluster_exchange_cycles + k.cluster_block_cycles * (plan.unit_slices - 2);
-      break;
-    case Policy::kGrid: {
-      const double blocks = plan.unit_slices * plan.batch_slices * call.directions;
-      const double rate = GridRate(forward ? 0 : 2 * blocks * volume, device, k);
-      if (!forward) sent = volume / rate;
-      cycles.exchange = k.grid_exchange_cycles + volume / rate;
-      break;
-    }
-    case Policy::kOneBlock:
-    case Policy::kStepwise:
-      cycles.exchange = k.block_exchange_cycles;
-  }
-  // On the way back the shares leave job by job: only those of the last round wait for nothing.
-  const double hidden = forward ? 0 : (rounds - 1.0) / rounds * std::min(sent, cycles.product);
-  cycles.exchange += sent - hidden;
+  // fp32, in pairs of rows.
+  const double shares = 2.0 * CeilDiv(static_cast<std::int64_t>(rows), 2) * g.padded_units * 4;
+  const int blocks = plan.unit_slices * plan.batch_slices * call.directions;
+  cycles.exchange = forward
+                        ? ForwardExchange(g, plan, rows, k)
+                        : BackwardExchange(plan, shares, blocks, cycles.product, rounds, device, k);
 
   // Written and read.
-  const double sums = 2.0 * (forward ? g.bias - g.sums : volume * g.depth_splits);
+  const double sums = 2.0 * (forward ? g.bias - g.sums : shares * g.depth_splits);
   const double elements = static_cast<double>(g.units) * plan.tile_rows;
   cycles.pointwise = k.pointwise_cycles + elements * Specials(call) / k.special_per_cycle +
                      sums / k.shared_bytes_per_cycle;

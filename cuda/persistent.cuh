@@ -11,12 +11,13 @@
 
 namespace tfrnn::cuda {
 
-template <typename Loop>
+// Space: what blocks hand each other lies in it.
+template <typename Loop, typename Space>
 struct PersistentArgs {
   Loop directions[kMaxDirections];
   Geometry geometry;
   Plan plan;
-  ExchangeSpace exchange;
+  Space exchange;
 };
 
 // The biases of a block's units, summed up as the cell wants them, in shared memory.
@@ -60,8 +61,8 @@ struct BlockPlace {
   const Geometry& g;
   std::int32_t first_row, first_unit, batch, units;
 
-  template <typename Loop>
-  TFRNN_DEVICE BlockPlace(const PersistentArgs<Loop>& args, const Loop& a)
+  template <typename Loop, typename Space>
+  TFRNN_DEVICE BlockPlace(const PersistentArgs<Loop, Space>& args, const Loop& a)
       : g(args.geometry),
         first_row(prim::Block().y * Pairs<kColumns>::kRows),
         first_unit(static_cast<std::int32_t>(prim::Block().x) * g.units),
@@ -88,7 +89,18 @@ struct ForwardPass {
   using Cell = typename Unit::Cell;
   using Loop = typename Unit::Loop;
   using P = Pairs<kColumns>;
+  using Space = ExchangeSpace;
   static constexpr Pass kPass = Pass::kForward;
+
+  static Space SpaceIn(void* workspace, const Geometry& g, const Plan& plan, int) {
+    return ExchangeSpaceIn(workspace, g, plan);
+  }
+  static std::size_t SpaceBytes(const Geometry& g, const Plan& plan, int directions) {
+    return ExchangeBytes(g, plan, directions);
+  }
+  static std::size_t ZeroedBytes(const Geometry& g, const Plan& plan, int directions) {
+    return ExchangeBytes(g, plan, directions);
+  }
   static TFRNN_DEVICE T FirstOperand(const Loop& a, const Place& p) {
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     return prim::FromFloat<T>(prim::ToFloat(a.initial[0][at]) * OperandFactor(a, 0, p.b, p.u));
@@ -108,13 +120,14 @@ struct ForwardPass {
     unit.Step(a, p, t, sums);
   }
 
-  static TFRNN_DEVICE void Run(const PersistentArgs<Loop>& args) {
+  static TFRNN_DEVICE void Run(const PersistentArgs<Loop, Space>& args) {
     const Geometry& g = args.geometry;
     const auto block = prim::Block();
     const auto& a = args.directions[block.z];
     const BlockPlace<kColumns> place(args, a);
-    Exchange<T> exchange(g, args.plan.policy, args.exchange, args.plan.unit_slices, P::kRows,
-                         place.RowsInside(), block.x, block.z * args.plan.batch_slices + block.y);
+    Exchange<T, P::kRows> exchange(g, args.plan.policy, args.exchange, args.plan.unit_slices,
+                                   place.RowsInside(), block.x,
+                                   block.z * args.plan.batch_slices + block.y);
 
     const std::int32_t steps = ActiveSteps(a, place.first_row, place.RowsInside());
     LoadWeights<kPass>(g, Weights<T>{a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
@@ -171,7 +184,9 @@ struct ForwardPass {
 template <template <template <typename> class, typename, int> class PassT,
           template <typename> class CellT, typename T, int kColumns>
 TFRNN_KERNEL(32 * MaxWarps(8 * kColumns))
-Persistent(const PersistentArgs<typename PassT<CellT, T, kColumns>::Loop> args) {
+Persistent(const PersistentArgs<typename PassT<CellT, T, kColumns>::Loop,
+                                typename PassT<CellT, T, kColumns>::Space>
+               args) {
   // Launchers refuse a type that the processor has no matrix instructions for.
   if constexpr (prim::HasMatrices<T>()) PassT<CellT, T, kColumns>::Run(args);
 }

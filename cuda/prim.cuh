@@ -103,20 +103,73 @@ TFRNN_DEVICE void ArriveCluster() {
 TFRNN_DEVICE void WaitCluster() {
   asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
-// Copies 16 aligned bytes of this block's shared memory to where `to` is in block `rank`'s.
-TFRNN_DEVICE void StoreRemote16(void* to, unsigned rank, const void* from) {
+// A barrier in shared memory (mbarrier), 8 aligned bytes, for the one block that it lies in: its
+// phase ends when one thread has arrived and all the bytes announced have been stored; bytes may
+// come before they are announced. The phases' parities are 0, 1, 0...
+TFRNN_DEVICE unsigned SharedAddress(const void* shared) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(shared));
+}
+TFRNN_DEVICE void InitBarrier(void* barrier) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(SharedAddress(barrier)) : "memory");
+}
+// Between this thread's InitBarrier and the ArriveCluster that tells the others of it.
+TFRNN_DEVICE void FenceBarriers() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+// Arrives, and announces so many bytes, less than 2^20, for the phase under way.
+TFRNN_DEVICE void ExpectBytes(void* barrier, unsigned bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%0], %1;" ::"r"(
+                   SharedAddress(barrier)),
+               "r"(bytes)
+               : "memory");
+}
+// Returns when the phase of that parity, the current one or the one before, has ended; what its
+// bytes were stored over is then seen by this thread.
+TFRNN_DEVICE void WaitBarrier(void* barrier, unsigned parity) {
+  unsigned done;
+  do {
+    asm volatile(
+        "{\n.reg .pred done;\n"
+        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%1], %2;\n"
+        "selp.u32 %0, 1, 0, done;\n}"
+        : "=r"(done)
+        : "r"(SharedAddress(barrier)), "r"(parity)
+        : "memory");
+  } while (done == 0);
+}
+TFRNN_DEVICE unsigned RemoteAddress(const void* shared, unsigned rank) {
   unsigned address;
   asm("mapa.shared::cluster.u32 %0, %1, %2;"
       : "=r"(address)
-      : "r"(static_cast<unsigned>(__cvta_generic_to_shared(to))), "r"(rank));
+      : "r"(SharedAddress(shared)), "r"(rank));
+  return address;
+}
+// StoreRemote16 that counts its bytes at `barrier` of the block that it stores to, in a cluster of
+// more than one. A weak store whose count releases it, at cluster scope, and it alone: nothing
+// else that this thread did before.
+TFRNN_DEVICE void StoreAsync16(void* to, unsigned rank, const void* from, void* barrier) {
   const int4 v = *static_cast<const int4*>(from);
-  asm volatile("st.shared::cluster.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v.x),
-               "r"(v.y), "r"(v.z), "r"(v.w)
+  asm volatile(
+      "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 [%0], {%1, %2, %3, %4}, "
+      "[%5];" ::"r"(RemoteAddress(to, rank)),
+      "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w), "r"(RemoteAddress(barrier, rank))
+      : "memory");
+}
+// Copies 16 aligned bytes of this block's shared memory to where `to` is in block `rank`'s.
+TFRNN_DEVICE void StoreRemote16(void* to, unsigned rank, const void* from) {
+  const int4 v = *static_cast<const int4*>(from);
+  asm volatile("st.shared::cluster.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(RemoteAddress(to, rank)),
+               "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
                : "memory");
 }
 #else  // launchers refuse
 TFRNN_DEVICE void ArriveCluster() { __trap(); }
 TFRNN_DEVICE void WaitCluster() { __trap(); }
+TFRNN_DEVICE void InitBarrier(void*) { __trap(); }
+TFRNN_DEVICE void FenceBarriers() { __trap(); }
+TFRNN_DEVICE void ExpectBytes(void*, unsigned) { __trap(); }
+TFRNN_DEVICE void WaitBarrier(void*, unsigned) { __trap(); }
+TFRNN_DEVICE void StoreAsync16(void*, unsigned, const void*, void*) { __trap(); }
 TFRNN_DEVICE void StoreRemote16(void*, unsigned, const void*) { __trap(); }
 #endif
 
@@ -132,7 +185,47 @@ TFRNN_DEVICE void Await(const std::uint32_t* flag, std::uint32_t at_least) {
   } while (value < at_least);
 }
 
-// ---- Warps, and their matrices.
+// 16 bytes in global memory, past L1. Each half is loaded and stored whole, but the two in any
+// order (PTX ISA, 8.2.4 Memory Operations on Vector Data Types), and in no order with any other
+// access.
+struct alignas(16) Word {
+  std::uint64_t half[2];
+};
+TFRNN_DEVICE Word LoadRelaxed(const Word* from) {
+  Word word;
+  asm volatile("ld.relaxed.gpu.global.v2.b64 {%0, %1}, [%2];"
+               : "=l"(word.half[0]), "=l"(word.half[1])
+               : "l"(from)
+               : "memory");
+  return word;
+}
+TFRNN_DEVICE std::uint64_t LoadRelaxed(const std::uint64_t* from) {
+  std::uint64_t half;
+  asm volatile("ld.relaxed.gpu.global.b64 %0, [%1];" : "=l"(half) : "l"(from) : "memory");
+  return half;
+}
+TFRNN_DEVICE void StoreRelaxed(Word* to, const Word& word) {
+  asm volatile("st.relaxed.gpu.global.v2.b64 [%0], {%1, %2};" ::"l"(to), "l"(word.half[0]),
+               "l"(word.half[1])
+               : "memory");
+}
+TFRNN_DEVICE void Pause() {}  // in a loop that loads what another block will store
+
+// ---- Threads of a warp.
+TFRNN_DEVICE unsigned Ballot(bool vote) {
+  return __ballot_sync(0xffffffffu, vote);
+}  // bit l: lane l
+
+// The largest x of the lanes.
+TFRNN_DEVICE int MaxOfWarp(int x) {
+  TFRNN_UNROLL for (int lanes = 16; lanes > 0; lanes /= 2) {
+    const int other = __shfl_xor_sync(0xffffffffu, x, lanes);
+    x = other > x ? other : x;
+  }
+  return x;
+}
+
+// ---- Matrices of a warp.
 
 // Whether the processor that this is compiled for multiplies matrices of T.
 template <typename T>
@@ -151,15 +244,6 @@ TFRNN_DEVICE void LoadMatrices(std::uint32_t (&out)[4], const void* row) {
                : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
                : "r"(static_cast<unsigned>(__cvta_generic_to_shared(row)))
                : "memory");
-}
-
-// The largest x of the lanes.
-TFRNN_DEVICE int MaxOfWarp(int x) {
-  TFRNN_UNROLL for (int lanes = 16; lanes > 0; lanes /= 2) {
-    const int other = __shfl_xor_sync(0xffffffffu, x, lanes);
-    x = other > x ? other : x;
-  }
-  return x;
 }
 
 // c += a * b. float is TF32: of its operands only the upper 19 bits count.

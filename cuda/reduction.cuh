@@ -12,17 +12,41 @@
 //              the steps it has sent, and it raises it after it has copied the step before
 #pragma once
 
-#include "cuda/exchange.cuh"
 #include "cuda/geometry.h"
 #include "cuda/prim.cuh"
 #include "cuda/product.cuh"
 
 namespace tfrnn::cuda {
 
+// Of one launch, in device memory; only the grid policy has any. The flags start at zero.
+struct ReductionSpace {
+  std::uint32_t* flags = nullptr;  // [groups, unit_slices, kFlagStride]
+  unsigned char* slots = nullptr;  // [groups, 2, unit_slices, slots of a block]
+};
+constexpr int kFlagStride = 8;  // a flag in every 32 bytes, the unit of traffic with L2
+
+inline std::size_t FlagBytes(const Plan& plan, int directions) {
+  if (plan.policy != Policy::kGrid) return 0;
+  return sizeof(std::uint32_t) * kFlagStride * static_cast<std::size_t>(plan.unit_slices) *
+         plan.batch_slices * directions;
+}
+
+inline std::size_t ReductionBytes(const Geometry& g, const Plan& plan, int directions) {
+  if (plan.policy != Policy::kGrid) return 0;
+  const std::size_t of_block = static_cast<std::size_t>(g.slots) * g.slot_bytes;
+  return FlagBytes(plan, directions) +
+         2 * of_block * plan.unit_slices * plan.batch_slices * directions;
+}
+
+inline ReductionSpace ReductionSpaceIn(void* workspace, const Plan& plan, int directions) {
+  return {static_cast<std::uint32_t*>(workspace),
+          static_cast<unsigned char*>(workspace) + FlagBytes(plan, directions)};
+}
+
 class Reduction {
  public:
   // rows: those of the tile that lie in the batch. group: of this block in the grid.
-  TFRNN_DEVICE Reduction(const Geometry& geometry, Policy policy, const ExchangeSpace& space,
+  TFRNN_DEVICE Reduction(const Geometry& geometry, Policy policy, const ReductionSpace& space,
                          int unit_slices, int tile_rows, int rows, int rank, int group)
       : g_(geometry),
         policy_(policy),
@@ -32,7 +56,7 @@ class Reduction {
         rank_(rank),
         shared_(prim::SharedMemory() + geometry.sums) {
     if (policy == Policy::kGrid) {
-      l2_ = space.rows + std::int64_t{group} * 2 * unit_slices * OwnerBytes();
+      l2_ = space.slots + std::int64_t{group} * 2 * unit_slices * OwnerBytes();
       flags_ = space.flags + std::int64_t{group} * unit_slices * kFlagStride;
     }
   }

@@ -40,7 +40,7 @@ MAY_INCLUDE = {
         r"tests/(cpp/naive\.h|emulator/.+)",
         CUDA,
     ),
-    "tests/gpu": (r"tests/emulator/prim_test\.cc", r"gtest/.+", STANDARD, CUDA),
+    "tests/gpu": (r"tests/emulator/(prim|exchange)_test\.cc", r"gtest/.+", STANDARD, CUDA),
 }
 SUFFIXES = {".h", ".cc", ".cu", ".cuh", ".inl"}
 

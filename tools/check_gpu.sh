@@ -38,7 +38,8 @@ build() {
 }
 
 prims() {
-  "$build"/tests/gpu/gpu_prim_test && "$build"/tfrnn_microbench >"$out/constants.csv" &&
+  "$build"/tests/gpu/gpu_prim_test && "$build"/tests/gpu/gpu_exchange_test &&
+    "$build"/tfrnn_microbench >"$out/constants.csv" &&
     PYTHONPATH=. python3 tools/microbench_table.py "$out/constants.csv"
 }
 

@@ -2,9 +2,9 @@
 
     python tools/check_mutations.py [--match TEXT] [--jobs N]
 
-A mutation is compiled into tests/emulator/subset_test.cc and survives if the tests pass. A
-mutation whose text does not stand in its file exactly once is an error: the list has to follow the
-sources. Needs g++ and GoogleTest; uses ccache if it is there.
+A mutation is compiled into the kernels of tests/emulator/subset_test.cc and exchange_test.cc, and
+survives if the tests pass. A mutation whose text does not stand in its file exactly once is an
+error: the list has to follow the sources. Needs g++ and GoogleTest; uses ccache if it is there.
 """
 
 import argparse
@@ -20,14 +20,18 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "tests/emulator/mutations.txt"
-KERNELS = "tests/emulator/subset_kernels.cc"
+# What mutations are compiled into.
+KERNELS = ("tests/emulator/subset_kernels.cc", "tests/emulator/exchange_test.cc")
 # What mutations leave alone, compiled once for each build.
 TESTS = (
     "tests/emulator/subset_test.cc",
     "tests/emulator/general_reference.cc",
     "cuda/products.cu",
 )
-EMULATOR = tuple(f"tests/emulator/{name}.cc" for name in ("fiber", "emulator", "warp_functions"))
+EMULATOR = tuple(
+    f"tests/emulator/{name}.cc"
+    for name in ("fiber", "emulator", "memory_barrier", "warp_functions")
+)
 # By what has to find the bug: flags, more flags for the emulator itself, and what is run.
 FLAGS = {
     "plain": (["-O1"], [], "*"),
@@ -90,11 +94,11 @@ def compile_common(build: str, work: Path) -> list[str]:
     return objects + [compile_object(source, build, work) for source in TESTS]
 
 
-def passes(build: str, work: Path, objects: list[str], kernels: str) -> bool:
+def passes(build: str, work: Path, objects: list[str]) -> bool:
     """Links and runs the test; False if it fails, crashes, or a sanitizer complains."""
     flags, _, tests = FLAGS[build]
     libraries = ["-lgtest", "-lgtest_main", "-lpthread"]
-    linked = run(["g++", *flags, *objects, kernels, "-o", str(work / "test"), *libraries])
+    linked = run(["g++", *flags, *objects, "-o", str(work / "test"), *libraries])
     if linked.returncode:
         raise RuntimeError(linked.stderr[-2000:])
     environment = {"TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"}
@@ -110,16 +114,16 @@ def check(mutation: Mutation | None, build: str, objects: list[str]) -> str:
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         if mutation is None:
-            kernels = compile_object(KERNELS, build, work)
-            return "" if passes(build, work, objects, kernels) else "the tests fail as they are"
+            kernels = [compile_object(source, build, work) for source in KERNELS]
+            return "" if passes(build, work, objects + kernels) else "the tests fail as they are"
         text = (ROOT / mutation.file).read_text()
         if text.count(mutation.old) != 1:
             return f"its text stands {text.count(mutation.old)} times in {mutation.file}"
         target = work / mutation.file
         target.parent.mkdir(parents=True)
         target.write_text(text.replace(mutation.old, mutation.new))
-        kernels = compile_object(KERNELS, build, work, f"-I{work}")
-        return "SURVIVES" if passes(build, work, objects, kernels) else ""
+        kernels = [compile_object(source, build, work, f"-I{work}") for source in KERNELS]
+        return "SURVIVES" if passes(build, work, objects + kernels) else ""
 
 
 def main() -> int:

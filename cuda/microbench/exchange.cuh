@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cuda/microbench/ptx.cuh"
+#include "cuda/tagged.cuh"
 
 namespace tfrnn::microbench {
 
@@ -51,30 +52,34 @@ __global__ void __launch_bounds__(kThreads)
   sink[blockIdx.x * kThreads + threadIdx.x] = value;
 }
 
-// The same with 16 bytes a block, and a barrier that counts the bytes instead of the cluster's.
+// The same with 16 bytes a block, and a barrier that counts them instead of the cluster's, as in
+// cuda/exchange.cuh.
 __global__ void __launch_bounds__(kThreads)
     ClusterAsyncExchange(long long* cycles, std::uint32_t* sink, int blocks) {
   extern __shared__ uint4 buffer[];  // [2][blocks]
   __shared__ std::uint64_t barriers[2];
-  const std::uint32_t rank = ClusterRank();
+  const int rank = static_cast<int>(ClusterRank()), thread = static_cast<int>(threadIdx.x);
   std::uint32_t value = threadIdx.x;
-  if (threadIdx.x < 2) InitBarrier(SharedAddress(&barriers[threadIdx.x]));
+  if (thread == 0) {
+    for (std::uint64_t& barrier : barriers) prim::InitBarrier(&barrier);
+    prim::FenceBarriers();
+  }
   ClusterBarrier();
   const long long start = clock64();
   for (int i = 0; i < kRepeats; ++i) {
     uint4* const to = buffer + (i & 1) * blocks;
-    const std::uint32_t barrier = SharedAddress(&barriers[i & 1]);
-    if (threadIdx.x == 0) ExpectBytes(barrier, 16 * blocks);
-    if (threadIdx.x < blocks) {
-      StoreToPeerAsync(PeerAddress(SharedAddress(to + rank), threadIdx.x),
-                       make_uint4(value, i, rank, rank), PeerAddress(barrier, threadIdx.x));
+    std::uint64_t* const barrier = &barriers[i & 1];
+    if (thread == 0) to[rank] = make_uint4(value, i, rank, rank);
+    __syncthreads();
+    if (thread == 0) prim::ExpectBytes(barrier, 16 * (blocks - 1));
+    if (thread < blocks - 1) {
+      prim::StoreAsync16(to + rank, (rank + 1 + thread) % blocks, to + rank, barrier);
     }
-    WaitBarrier(barrier, (i >> 1) & 1);
-    value += to[threadIdx.x % blocks].x;
+    prim::WaitBarrier(barrier, (i >> 1) & 1);
+    value += to[thread % blocks].x;
     __syncthreads();  // all have read before anybody sends the next but one
   }
   Report(cycles, start);
-  ClusterBarrier();  // no block ends while others may write to it
   sink[blockIdx.x * kThreads + threadIdx.x] = value;
 }
 
@@ -122,19 +127,32 @@ __global__ void __launch_bounds__(kThreads)
   Report(cycles, start);
 }
 
-// Words of 16 bytes that carry the step's number: whoever reads it has the data too.
-__global__ void __launch_bounds__(kThreads) FlagExchange(long long* cycles, uint4* data) {
+// Words that say themselves whether they are new, as in cuda/exchange.cuh: data is [2][blocks][2],
+// zeroed.
+__global__ void __launch_bounds__(kThreads)
+    DataAsFlagExchange(long long* cycles, prim::Word* data) {
   std::uint32_t value = threadIdx.x;
   const long long start = clock64();
   for (std::uint32_t i = 1; i <= kRepeats; ++i) {
-    uint4* const words = data + (i & 1) * gridDim.x;
-    if (threadIdx.x == 0) StoreRelaxed(words + blockIdx.x, make_uint4(value, i, i, i));
+    prim::Word* const words = data + (i & 1) * 2 * gridDim.x;
+    const unsigned tag = 1 - (i - 1) / 2 % 2;
+    __syncthreads();
+    if (threadIdx.x < 32) {
+      prim::Word word = {{value, i}};
+      const prim::Word carriers = cuda::Seal(&word, tag);
+      if (threadIdx.x == 0) {
+        prim::StoreRelaxed(words + 2 * blockIdx.x, word);
+        prim::StoreRelaxed(words + 2 * blockIdx.x + 1, carriers);
+      }
+    }
     for (unsigned k = threadIdx.x; k < gridDim.x; k += kThreads) {
-      uint4 word;
+      prim::Word word;
+      cuda::Carrier carrier;
       do {
-        word = LoadRelaxed(words + k);
-      } while (word.w != i);
-      value += word.x;
+        word = prim::LoadRelaxed(words + 2 * k);
+        carrier = prim::LoadRelaxed(&words[2 * k + 1].half[0]);
+      } while (!cuda::HasTag(word, carrier, tag));
+      value += static_cast<std::uint32_t>(cuda::Open(word, carrier, 0).half[0]);
     }
     __syncthreads();
   }

@@ -43,21 +43,6 @@ __device__ __forceinline__ std::uint32_t LoadRelaxed(const std::uint32_t* at) {
   return value;
 }
 
-__device__ __forceinline__ uint4 LoadRelaxed(const uint4* at) {
-  uint4 v;
-  asm volatile("ld.relaxed.gpu.global.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(at)
-               : "memory");
-  return v;
-}
-
-__device__ __forceinline__ void StoreRelaxed(uint4* at, uint4 v) {
-  asm volatile("st.relaxed.gpu.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(at), "r"(v.x), "r"(v.y),
-               "r"(v.z), "r"(v.w)
-               : "memory");
-}
-
 // 16 bytes from L2 to shared memory, past L1.
 __device__ __forceinline__ void CopyToShared(void* shared, const void* global) {
 #if TFRNN_ARCH >= 800
@@ -107,47 +92,6 @@ __device__ __forceinline__ void StoreToPeer(std::uint32_t address, uint4 v) {
   asm volatile("st.shared::cluster.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v.x),
                "r"(v.y), "r"(v.z), "r"(v.w)
                : "memory");
-#endif
-}
-
-// The same, counting the bytes at a barrier of the peer's.
-__device__ __forceinline__ void StoreToPeerAsync(std::uint32_t address, uint4 v,
-                                                 std::uint32_t barrier) {
-#if TFRNN_ARCH >= 900
-  asm volatile(
-      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.u32 [%0], {%1, %2, %3, %4}, "
-      "[%5];" ::"r"(address),
-      "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w), "r"(barrier)
-      : "memory");
-#endif
-}
-
-__device__ __forceinline__ void InitBarrier(std::uint32_t barrier) {
-#if TFRNN_ARCH >= 900
-  asm volatile("mbarrier.init.shared.b64 [%0], 1;" ::"r"(barrier) : "memory");
-  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-#endif
-}
-
-__device__ __forceinline__ void ExpectBytes(std::uint32_t barrier, std::uint32_t bytes) {
-#if TFRNN_ARCH >= 900
-  asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
-               : "memory");
-#endif
-}
-
-__device__ __forceinline__ void WaitBarrier(std::uint32_t barrier, std::uint32_t parity) {
-#if TFRNN_ARCH >= 900
-  std::uint32_t done = 0;
-  while (done == 0) {
-    asm volatile(
-        "{\n.reg .pred p;\n"
-        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 p, [%1], %2;\n"
-        "selp.u32 %0, 1, 0, p;\n}"
-        : "=r"(done)
-        : "r"(barrier), "r"(parity)
-        : "memory");
-  }
 #endif
 }
 

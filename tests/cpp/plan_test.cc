@@ -166,6 +166,25 @@ TEST(Plan, PrecisionCosts) {
   EXPECT_GT(tf32, Predict(call, plan, h200, constants).total());
 }
 
+TEST(Plan, ExchangesCostWhatTheOthersSend) {
+  const Device& h200 = *FindDevice("H200");
+  Constants k = ConstantsFor(90);
+  const auto cycles = [&](const Call& call, const Plan& plan) {
+    return Predict(call, plan, h200, k).exchange * k.clock_ghz * 1e3;
+  };
+  const Call small = CallOf(8, 32);  // 256 bytes from the other of two blocks
+  EXPECT_DOUBLE_EQ(cycles(small, {Policy::kCluster, 2, 1, 8, 8}),
+                   k.cluster_async_exchange_cycles + 256 / k.dsmem_bytes_per_cycle);
+  EXPECT_DOUBLE_EQ(cycles(small, {Policy::kGrid, 2, 1, 8, 8}),
+                   k.data_as_flag_exchange_cycles + 264 / k.l2_bytes_per_cycle);
+  EXPECT_DOUBLE_EQ(cycles(CallOf(8, 64), {Policy::kCluster, 4, 1, 8, 8}),
+                   k.cluster_async_exchange_cycles + 2 * k.cluster_async_block_cycles +
+                       768 / k.dsmem_bytes_per_cycle);
+  k.l2_bytes_per_cycle = 1e6;  // 2016 words for 256 threads, 2 at once
+  EXPECT_DOUBLE_EQ(cycles(CallOf(16, 1024), {Policy::kGrid, 64, 1, 16, 8}),
+                   k.data_as_flag_exchange_cycles + 3 * k.l2_latency_cycles);
+}
+
 TEST(Plan, ClustersThatAreNotResidentWait) {
   const Device& h200 = *FindDevice("H200");
   const Constants constants = ConstantsFor(90);
@@ -252,7 +271,7 @@ TEST(Plan, TheOptionsOfACallTellSomeOfItsFeatures) {
 }
 
 TEST(Plan, ReasonsNameEveryPolicyAndItsCost) {
-  const std::string reason = PlanFor(CallOf(64, 512), "H200").reason;
+  const std::string reason = PlanFor(CallOf(64, 256), "H200").reason;
   for (const char* part : {"cluster:", "us a step predicted", "block: a block of 1 needs ",
                            " bytes of shared memory, it may have 232448", "grid ", "stepwise "}) {
     EXPECT_NE(reason.find(part), std::string::npos) << part << " in " << reason;

@@ -36,8 +36,11 @@ inline std::vector<Case> PersistentCases() {
   cases.back().zero_output = cases.back().backwards = true;
   add({"slices_beyond_the_units", MakePlan(kCluster, 4, 2, 8, 2), 3, 4, 5});
   add({"grid_one_row", MakePlan(kGrid, 3, 1, 8, 2), 3, 1, 40});
+  add({"slices_beyond_the_units_grid", MakePlan(kGrid, 4, 2, 8, 2), 3, 4, 5});
   add({"one_unit_one_row", MakePlan(kOne, 1, 1, 8, 2), 3, 1, 1});
   add({"one_step", MakePlan(kCluster, 2, 1, 8, 2), 1, 3, 20}).masked = true;
+  add({"one_step_grid", MakePlan(kGrid, 2, 1, 8, 2), 1, 3, 20});
+  add({"two_steps_grid", MakePlan(kGrid, 2, 1, 8, 2), 2, 3, 20});
   add({"no_step", MakePlan(kCluster, 2, 1, 8, 2), 0, 3, 20});
   add({"no_step_grid", MakePlan(kGrid, 2, 1, 8, 2), 0, 3, 20});
   add({"no_rows", MakePlan(kOne, 1, 1, 8, 2), 3, 0, 8});

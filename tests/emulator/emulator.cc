@@ -1,58 +1,20 @@
-// Barriers and the scheduler. Nothing on the way from one fiber to another may be visible to
-// ThreadSanitizer, not even memmove or new in a container: hence intrusive lists, and this file is
-// compiled without it.
+// Barriers and the scheduler.
 #include "tests/emulator/emulator.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <memory>
 #include <mutex>
 
-#include "tests/emulator/fiber.h"
+#include "tests/emulator/machine.h"
 
 namespace emulator {
 
 Thread* current;
 std::uint64_t seed, warp_operations;
+const char* mistake;
 
 namespace {
-
-// Reusable; arriving and waiting may be apart.
-struct Barrier {
-  unsigned expected = 0, arrived = 0, phase = 0;
-  Fiber* waiting = nullptr;
-  char tag[2];  // addresses for the sanitizer: one for each of two phases that may overlap
-};
-
-struct Warp {
-  Barrier barrier;
-  WarpFunction function = nullptr;
-  int words = 0;
-  Words in[2][32], out[2][32];
-};
-
-struct Cluster {
-  Barrier barrier;
-  std::vector<unsigned char*> shared;
-  std::vector<Thread*> threads;
-};
-
-struct Block {
-  Barrier barrier;
-  std::unique_ptr<Warp[]> warps;
-  std::unique_ptr<unsigned char[]> shared;
-  Cluster* cluster = nullptr;
-};
-
-struct ThreadFiber : Fiber {
-  Thread thread;
-  Block* block = nullptr;
-  unsigned cluster_phase = 0, warp_operations = 0;
-  bool slow = false;
-};
-
-ThreadFiber* Self() { return static_cast<ThreadFiber*>(RunningFiber()); }
 
 // The fibers that could run, in rings that never allocate while they do.
 class Ready {
@@ -63,10 +25,10 @@ class Ready {
   // Slow fibers have to wait until no other can go on, or all that can only spin.
   ThreadFiber* Pop(std::size_t random) {
     const bool slow = quick_.count == 0 || (slow_.count > 0 && spins_ > 2 * quick_.count);
-    if (slow) spins_ = 0;
     return (slow ? slow_ : quick_).Pop(random);
   }
   void Spun() { ++spins_; }
+  void Happened() { spins_ = 0; }
 
  private:
   struct Ring {
@@ -91,18 +53,14 @@ class Ready {
 };
 
 Ready* ready;
+std::uint64_t random_state;
 char launch_tag, end_tag;
 std::size_t idle_spins;  // since anything happened that a spinning thread could wait for
-const char* mistake;
 
 void Wake(Barrier& barrier) {
   barrier.arrived = 0;
   ++barrier.phase;
-  for (Fiber* fiber = barrier.waiting; fiber != nullptr; fiber = fiber->next) {
-    ready->Push(static_cast<ThreadFiber*>(fiber));
-  }
-  barrier.waiting = nullptr;
-  idle_spins = 0;
+  WakeAll(&barrier.waiting);
 }
 
 // Returns the phase that Wait is to see the end of.
@@ -123,11 +81,7 @@ void DeliverRemoteStores(const Cluster& cluster) {
 }
 
 void Wait(Barrier& barrier, unsigned phase) {
-  if (barrier.phase != phase) return;
-  Fiber* const self = RunningFiber();
-  self->next = barrier.waiting;
-  barrier.waiting = self;
-  Suspend();
+  if (barrier.phase == phase) Park(&barrier.waiting);
 }
 
 // A barrier that orders memory accesses.
@@ -161,13 +115,41 @@ std::string Describe(const std::vector<std::unique_ptr<Block>>& blocks, std::siz
               std::to_string(barrier.expected) + " at its " + what + " barrier";
     };
     add("block", block.barrier);
-    if (block.cluster->shared.front() == block.shared.get()) add("cluster", block.cluster->barrier);
+    if (block.cluster->blocks.front() == &block) add("cluster", block.cluster->barrier);
+    for (int i = 0; i < block.memory_barriers.count; ++i) {
+      const MemoryBarrier& barrier = block.memory_barriers.all[i];
+      if (barrier.waiting == nullptr) continue;
+      text += "\n  block " + std::to_string(b) + ": barrier " + std::to_string(i) +
+              " in its shared memory, where " +
+              (barrier.arrived ? std::to_string(barrier.bytes) + " bytes are missing"
+                               : std::string("nobody has arrived"));
+    }
     if (b == 8) return text + "\n  ...";
   }
   return text;
 }
 
 }  // namespace
+
+void Happened() {
+  idle_spins = 0;
+  ready->Happened();
+}
+
+void WakeAll(Fiber** waiting) {
+  for (Fiber* fiber = *waiting; fiber != nullptr; fiber = fiber->next) {
+    ready->Push(static_cast<ThreadFiber*>(fiber));
+  }
+  *waiting = nullptr;
+  Happened();
+}
+
+void Park(Fiber** waiting) {
+  Fiber* const self = RunningFiber();
+  self->next = *waiting;
+  *waiting = self;
+  Suspend();
+}
 
 void SyncBlock() { Sync(Self()->block->barrier); }
 
@@ -194,14 +176,25 @@ void Spin() {
   Suspend();
 }
 
-void Progress() { idle_spins = 0; }
+void Progress() { Happened(); }
+
+unsigned Random() {
+  random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+  return static_cast<unsigned>(random_state >> 33);
+}
+
+void MayYield() {
+  if (seed == 0 || Random() % 4 != 0) return;
+  ready->Push(Self());
+  Suspend();
+}
 
 unsigned char* SharedOf(unsigned rank) {
   const Cluster& cluster = *Self()->block->cluster;
   if (cluster.barrier.phase == 0) {
     mistake = "shared memory of a block is used before a cluster barrier says that it has started";
   }
-  return cluster.shared[rank];
+  return cluster.blocks[rank]->shared.get();
 }
 
 void WarpOperation(const std::uint32_t* in, int in_words, std::uint32_t* out, int out_words,
@@ -231,6 +224,7 @@ std::string Run(const LaunchShape& shape, void (*function)(void*), void* argumen
   std::vector<std::unique_ptr<Cluster>> clusters;
   std::vector<std::unique_ptr<ThreadFiber>> fibers;
   Ready queue(std::size_t{block_count} * shape.threads);
+  BeginFlight(shape.cluster == 1 ? 0 : 1 + block_count * shape.shared_bytes / 8);
   Body body{function, argument};
   ready = &queue, idle_spins = 0, mistake = nullptr;
 
@@ -248,7 +242,8 @@ std::string Run(const LaunchShape& shape, void (*function)(void*), void* argumen
       clusters.back()->barrier.expected = shape.cluster * shape.threads;
     }
     block->cluster = clusters.back().get();
-    block->cluster->shared.push_back(block->shared.get());
+    block->cluster->blocks.push_back(block.get());
+    block->alive = shape.threads;
     for (unsigned t = 0; t < shape.threads; ++t) {
       auto fiber = std::make_unique<ThreadFiber>();
       Thread& thread = fiber->thread;
@@ -274,15 +269,19 @@ std::string Run(const LaunchShape& shape, void (*function)(void*), void* argumen
   }
 
   Release(&launch_tag);
-  std::uint64_t random = seed * 2 + 1;
+  random_state = seed * 2 + 1;
   std::size_t alive = fibers.size();
   const std::size_t patience = 10000 + 200 * fibers.size();
-  while (!queue.Empty() && mistake == nullptr && idle_spins < patience) {
-    random = random * 6364136223846793005u + 1442695040888963407u;
-    ThreadFiber* const fiber = queue.Pop(seed == 0 ? 0 : random >> 33);
+  while ((!queue.Empty() || InFlight() > 0) && mistake == nullptr && idle_spins < patience) {
+    const unsigned random = Random();
+    if (InFlight() > 0 && (queue.Empty() || (seed % 2 == 1 && random % 4 == 0))) {
+      DeliverOne();
+      continue;
+    }
+    ThreadFiber* const fiber = queue.Pop(seed == 0 ? 0 : random);
     current = &fiber->thread;
     Resume(fiber);
-    if (fiber->done) --alive, idle_spins = 0;
+    if (fiber->done) --alive, --fiber->block->alive, Happened();
   }
   Acquire(&end_tag);
   std::string report;
@@ -292,6 +291,9 @@ std::string Run(const LaunchShape& shape, void (*function)(void*), void* argumen
     report = "livelock: threads spin, and nothing happens that could end it";
   } else if (alive > 0) {
     report = Describe(blocks, alive);
+  } else if (std::any_of(blocks.begin(), blocks.end(),
+                         [](const auto& block) { return LeavesAPhase(*block); })) {
+    report = "a barrier in shared memory is left in the middle of a phase";
   }
   for (const auto& fiber : fibers) DestroyFiber(fiber.get());
   return report;

@@ -60,7 +60,17 @@ void ArriveCluster();
 void WaitCluster();
 void Spin();      // call in every loop that waits for another thread
 void Progress();  // what such a loop waits for may have happened
+void MayYield();  // a place where others may come between, by the schedule's choice
+unsigned Random();
 unsigned char* SharedOf(unsigned rank);
+
+// Barriers in shared memory, known by their addresses: see cuda/prim.cuh.
+void InitBarrier(const void* barrier);
+void FenceBarriers();
+void ExpectBytes(const void* barrier, unsigned bytes);
+void WaitBarrier(const void* barrier, unsigned parity);
+void StoreAsync(unsigned char* to, const unsigned char (&value)[16], unsigned rank,
+                const void* barrier);
 
 // Operations of a whole warp: every lane contributes words; the last to come computes, from all
 // lanes' words, what each gets back. Orders no memory accesses.

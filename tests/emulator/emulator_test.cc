@@ -111,6 +111,147 @@ TEST(EmulatorTest, ReportsStoresToABlockThatMayNotHaveStarted) {
   EXPECT_NE(Launch(StoreAtOnce, Config(2, 1, 2, 32)).find("has started"), std::string::npos);
 }
 
+// ---- Barriers that count bytes, at the beginning of shared memory; the data comes behind.
+void* BarrierAt(int i) { return prim::SharedMemory() + 8 * i; }
+unsigned char* DataAt(int i) { return prim::SharedMemory() + 16 + 16 * i; }
+
+void BeginBarriers() {
+  if (prim::Thread() == 0) {
+    prim::InitBarrier(BarrierAt(0));
+    prim::FenceBarriers();
+  }
+  prim::ArriveCluster();
+  prim::WaitCluster();
+}
+
+// Block 0 sends four times 16 bytes, block 1 notes what is there when something has been sent.
+void NoteArrivals(std::uint32_t* sent, float* early, float* late) {
+  BeginBarriers();
+  if (prim::Block().x == 0) {
+    for (int i = 0; i < 4; ++i) {
+      reinterpret_cast<float*>(DataAt(4))[0] = static_cast<float>(i + 1);
+      prim::StoreAsync16(DataAt(i), 1, DataAt(4), BarrierAt(0));
+    }
+    prim::Signal(sent, 1);
+  } else {
+    prim::Await(sent, 1);
+    for (int i = 0; i < 4; ++i) early[i] = reinterpret_cast<float*>(DataAt(i))[0];
+    prim::ExpectBytes(BarrierAt(0), 64);
+    prim::WaitBarrier(BarrierAt(0), 0);
+    for (int i = 0; i < 4; ++i) late[i] = reinterpret_cast<float*>(DataAt(i))[0];
+  }
+}
+TEST(EmulatorTest, AsynchronousStoresArriveLateAndInAnyOrder) {
+  std::set<std::vector<bool>> orders;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    emulator::seed = seed;
+    std::uint32_t sent = 0;
+    float early[4], late[4];
+    EXPECT_EQ(Launch(NoteArrivals, Config(2, 1, 2, 96), &sent, &*early, &*late), "");
+    std::vector<bool> arrived;
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_EQ(late[i], static_cast<float>(i + 1));
+      EXPECT_TRUE(std::isnan(early[i]) || early[i] == late[i]);
+      arrived.push_back(!std::isnan(early[i]));
+    }
+    if (seed % 2 == 0) {
+      EXPECT_EQ(arrived, std::vector<bool>(4, false));
+    }
+    orders.insert(arrived);
+  }
+  emulator::seed = 0;
+  EXPECT_GT(orders.size(), 4u);
+}
+
+void SendTo1(unsigned bytes, bool awaits) {
+  BeginBarriers();
+  if (prim::Block().x == 0) {
+    prim::StoreAsync16(DataAt(0), 1, DataAt(1), BarrierAt(0));
+  } else if (awaits) {
+    prim::ExpectBytes(BarrierAt(0), bytes);
+    prim::WaitBarrier(BarrierAt(0), 0);
+  }
+}
+TEST(EmulatorTest, ReportsBytesThatNeverCome) {
+  const Error error = Launch(SendTo1, Config(2, 1, 2, 64), 48u, true);
+  EXPECT_NE(error.find("deadlock: 1 threads"), std::string::npos) << error;
+  EXPECT_NE(error.find("block 1: barrier 0 in its shared memory, where 32 bytes are missing"),
+            std::string::npos)
+      << error;
+}
+TEST(EmulatorTest, ReportsStoresToABlockThatHasEnded) {
+  EXPECT_NE(Launch(SendTo1, Config(2, 1, 2, 64), 16u, false).find("block that has ended"),
+            std::string::npos);
+}
+
+void LeaveAPhase() {
+  BeginBarriers();
+  prim::ExpectBytes(BarrierAt(0), 16);
+}
+TEST(EmulatorTest, ReportsAPhaseThatIsLeft) {
+  EXPECT_NE(Launch(LeaveAPhase, Config(1, 1, 1, 64)).find("in the middle of a phase"),
+            std::string::npos);
+}
+
+void ArriveTwice() {
+  BeginBarriers();
+  for (int i = 0; i < 2; ++i) prim::ExpectBytes(BarrierAt(0), 16);
+}
+TEST(EmulatorTest, ReportsASecondArrival) {
+  EXPECT_NE(Launch(ArriveTwice, Config(1, 1, 1, 64)).find("has had its arrival"),
+            std::string::npos);
+}
+
+void UseUnfenced(bool fence, bool sync) {
+  prim::InitBarrier(BarrierAt(0));
+  prim::ArriveCluster();
+  prim::WaitCluster();
+  if (fence) prim::FenceBarriers();
+  if (sync) {
+    prim::ArriveCluster();
+    prim::WaitCluster();
+  }
+  prim::StoreAsync16(DataAt(0), 1 - prim::Block().x, DataAt(1), BarrierAt(0));
+  prim::ExpectBytes(BarrierAt(0), 16);
+  prim::WaitBarrier(BarrierAt(0), 0);
+}
+TEST(EmulatorTest, ReportsBarriersThatOtherBlocksCannotKnow) {
+  const LaunchConfig config = Config(2, 1, 2, 64);
+  EXPECT_EQ(Launch(UseUnfenced, config, true, true), "");
+  EXPECT_NE(Launch(UseUnfenced, config, true, false).find("a fence and a cluster barrier"),
+            std::string::npos);
+  EXPECT_NE(Launch(UseUnfenced, config, false, true).find("a fence and a cluster barrier"),
+            std::string::npos);
+}
+
+void UseUninitialised() { prim::WaitBarrier(BarrierAt(0), 0); }
+TEST(EmulatorTest, ReportsBarriersThatNobodyInitialised) {
+  EXPECT_NE(Launch(UseUninitialised, Config(1, 1, 1, 64)).find("nobody has initialised"),
+            std::string::npos);
+}
+
+void WriteWords(prim::Word* word, std::uint32_t* torn) {
+  if (prim::Block().x == 0) {
+    for (std::uint64_t i = 1; i <= 20; ++i) prim::StoreRelaxed(word, {{i, i}});
+    return;
+  }
+  prim::Word seen = {};
+  while (seen.half[0] < 20 || seen.half[1] < 20) {
+    prim::Pause();
+    seen = prim::LoadRelaxed(word);
+    *torn += seen.half[0] != seen.half[1];
+  }
+}
+TEST(EmulatorTest, WordsComeInHalves) {
+  std::uint32_t torn = 0;
+  for (emulator::seed = 1; emulator::seed <= 20; ++emulator::seed) {
+    prim::Word word = {};
+    EXPECT_EQ(Launch(WriteWords, Config(2, 1), &word, &torn), "");
+  }
+  emulator::seed = 0;
+  EXPECT_GT(torn, 0u);
+}
+
 void NoteOrder(int* next, int* order) {
   order[__atomic_fetch_add(next, 1, __ATOMIC_RELAXED)] = static_cast<int>(prim::Thread());
 }

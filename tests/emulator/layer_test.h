@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -140,10 +141,11 @@ LayerRun<T> RunLayer(const Case& c, const std::vector<Problem<T>>& problems, Cal
     back[d].dgates = reserves[d]->get();
     mirror.Translate(&train[d]), mirror.Translate(&infer[d]), mirror.Translate(&back[d]);
   }
-  const Poisoned forward(L::ForwardWorkspace(train.data(), count, c.plan));
-  const Poisoned inference(L::ForwardWorkspace(infer.data(), count, c.plan));
+  // Training finds it as inference has left it.
+  const Poisoned forward(std::max(L::ForwardWorkspace(train.data(), count, c.plan),
+                                  L::ForwardWorkspace(infer.data(), count, c.plan)));
   const Poisoned backward(L::BackwardWorkspace(back.data(), count, c.plan));
-  train[0].workspace = forward.get(), infer[0].workspace = inference.get();
+  train[0].workspace = forward.get(), infer[0].workspace = forward.get();
   back[0].workspace = backward.get();
   const auto attempt = [&](const Error& error) {
     if (run.error.empty()) run.error = error;

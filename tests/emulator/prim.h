@@ -66,12 +66,71 @@ inline void StoreRemote16(void* to, unsigned rank, const void* from) {
   current->remote_stores.push_back(store);
 }
 
+// A barrier's own bytes are written and read here, so that ThreadSanitizer sees who uses it before
+// it is known to be initialised.
+inline void Touch(const void* barrier) {
+  static_cast<void>(*static_cast<const volatile unsigned char*>(barrier));
+}
+inline void InitBarrier(void* barrier) {
+  std::memset(barrier, 0, 8);
+  emulator::InitBarrier(barrier);
+}
+inline void FenceBarriers() { emulator::FenceBarriers(); }
+inline void ExpectBytes(void* barrier, unsigned bytes) {
+  Touch(barrier);
+  emulator::ExpectBytes(barrier, bytes);
+}
+inline void WaitBarrier(void* barrier, unsigned parity) {
+  Touch(barrier);
+  emulator::WaitBarrier(barrier, parity);
+}
+inline void StoreAsync16(void* to, unsigned rank, const void* from, void* barrier) {
+  unsigned char value[16];
+  std::memcpy(value, from, 16);
+  unsigned char* const there = emulator::SharedOf(rank);
+  unsigned char* const at = there + (static_cast<unsigned char*>(to) - current->shared);
+  unsigned char* const counter = there + (static_cast<unsigned char*>(barrier) - current->shared);
+  Touch(counter);
+  std::memset(at, 0xff, 16);
+  emulator::StoreAsync(at, value, rank, counter);
+}
+
 inline void Signal(std::uint32_t* flag, std::uint32_t value) {
   __atomic_store_n(flag, value, __ATOMIC_RELEASE);
   emulator::Progress();
 }
 inline void Await(const std::uint32_t* flag, std::uint32_t at_least) {
   while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) < at_least) emulator::Spin();
+}
+
+struct alignas(16) [[gnu::may_alias]] Word {
+  std::uint64_t half[2];
+};
+inline Word LoadRelaxed(const Word* from) {
+  Word word;
+  const unsigned first = emulator::Random() % 2;
+  word.half[first] = __atomic_load_n(&from->half[first], __ATOMIC_RELAXED);
+  emulator::MayYield();
+  word.half[1 - first] = __atomic_load_n(&from->half[1 - first], __ATOMIC_RELAXED);
+  return word;
+}
+inline std::uint64_t LoadRelaxed(const std::uint64_t* from) {
+  return __atomic_load_n(from, __ATOMIC_RELAXED);
+}
+inline void StoreRelaxed(Word* to, const Word& word) {
+  const unsigned first = emulator::Random() % 2;
+  __atomic_store_n(&to->half[first], word.half[first], __ATOMIC_RELAXED);
+  emulator::MayYield();
+  __atomic_store_n(&to->half[1 - first], word.half[1 - first], __ATOMIC_RELAXED);
+  emulator::Progress();
+}
+inline void Pause() { emulator::Spin(); }
+
+inline unsigned Ballot(bool vote) {
+  const std::uint32_t in = vote;
+  std::uint32_t out;
+  emulator::WarpOperation(&in, 1, &out, 1, emulator::BallotOf);
+  return out;
 }
 
 template <typename T>

@@ -13,6 +13,7 @@
 #include "cuda/noise.cuh"
 #include "cuda/product.cuh"
 #include "cuda/runtime.cuh"
+#include "cuda/tagged.cuh"
 #include "tests/emulator/device_memory.h"
 
 namespace tfrnn::cuda {
@@ -255,6 +256,138 @@ TEST(ClusterTest, StoresArriveAtTheRightBlock) {
       EXPECT_EQ(got[i], 1000 * ((i / 128 + blocks - 2) % blocks) + i % 128) << i;
     }
   }
+}
+
+// Pairs of blocks swap `rounds` times, into two buffers in turn, each with a barrier that counts 16
+// bytes of every thread. What a block sends is what it received, and one more. The barriers alone
+// keep a pair in step.
+TFRNN_KERNEL(64) SwapAsync(int rounds, int* out) {
+  unsigned char* const shared = prim::SharedMemory();
+  Piece* const buffers = reinterpret_cast<Piece*>(shared + 16);  // two to receive, one to send from
+  const int rank = static_cast<int>(prim::Block().x), thread = static_cast<int>(prim::Thread());
+  const int threads = static_cast<int>(prim::Threads());
+  Piece* const own = buffers + 2 * threads + thread;
+  if (thread == 0) {
+    for (int i = 0; i < 2; ++i) prim::InitBarrier(shared + 8 * i);
+    prim::FenceBarriers();
+  }
+  prim::ArriveCluster();
+  prim::WaitCluster();
+  for (int i = 0; i < 4; ++i) own->v[i] = 1000 * rank + 4 * thread + i;
+  for (int round = 0; round < rounds; ++round) {
+    unsigned char* const barrier = shared + round % 2 * 8;
+    Piece* const to = buffers + round % 2 * threads + thread;
+    if (thread == 0) prim::ExpectBytes(barrier, 16 * threads);
+    prim::StoreAsync16(to, rank ^ 1, own, barrier);
+    prim::WaitBarrier(barrier, round / 2 % 2);
+    for (int i = 0; i < 4; ++i) own->v[i] = to->v[i] + 1;
+    prim::SyncBlock();
+  }
+  for (int i = 0; i < 4; ++i) out[(rank * threads + thread) * 4 + i] = own->v[i];
+}
+
+TEST(ClusterTest, BarriersCountTheBytesOfAsynchronousStores) {
+  if (Arch() < 90) GTEST_SKIP() << "no clusters";
+  for (int blocks : {2, 8}) {
+    constexpr int kRounds = 9, kThreads = 64;
+    const DeviceArray<int> out(blocks * kThreads * 4);
+    LaunchConfig config = Threads(kThreads, 16 + 3 * 16 * kThreads);
+    config.grid_x = config.cluster = blocks;
+    ASSERT_EQ(Launch(SwapAsync, config, kRounds, out.get()), "");
+    const std::vector<int> got = out.Read();
+    for (int i = 0; i < blocks * kThreads * 4; ++i) {
+      const int other = i / (kThreads * 4) ^ 1;
+      EXPECT_EQ(got[i], 1000 * other + i % (kThreads * 4) + kRounds) << i;
+    }
+  }
+}
+
+TFRNN_KERNEL(64) Vote(const int* votes, unsigned* out) {
+  out[prim::Thread()] = prim::Ballot(votes[prim::Thread()] != 0);
+}
+
+TEST(WarpTest, BallotsAreOfAWarp) {
+  std::vector<int> votes;
+  std::vector<unsigned> want(64);
+  for (int i = 0; i < 64; ++i) votes.push_back(i * i % 7 < 3);
+  for (int i = 0; i < 64; ++i) {
+    for (int lane = 0; lane < 32; ++lane) want[i] |= votes[i / 32 * 32 + lane] << lane;
+  }
+  const DeviceArray<int> in(votes);
+  const DeviceArray<unsigned> out(64);
+  ASSERT_EQ(Launch(Vote, Threads(64), static_cast<const int*>(in.get()), out.get()), "");
+  EXPECT_EQ(out.Read(), want);
+}
+
+TFRNN_KERNEL(32)
+SealAndOpen(const prim::Word* in, prim::Word* sealed, prim::Word* out, int* has_tag) {
+  for (unsigned tag = 0; tag < 2; ++tag) {
+    const unsigned lane = prim::Lane();
+    prim::Word word = in[lane];
+    const prim::Word carriers = Seal(&word, tag);
+    sealed[32 * tag + lane] = word;
+    out[32 * tag + lane] = Open(word, carriers.half[lane / kCarried], lane);
+    if (lane % kCarried == 0) out[64 + 2 * tag + lane / kCarried] = carriers;
+    has_tag[32 * tag + lane] = HasTag(word, carriers.half[lane / kCarried], tag) &&
+                               !HasTag(word, carriers.half[lane / kCarried], 1 - tag);
+  }
+}
+
+TEST(TaggedTest, AnyBitsSurvive) {
+  std::vector<prim::Word> words(32);
+  for (int i = 0; i < 32; ++i) {
+    words[i].half[0] = i % 5 == 0 ? ~0ull : i * 0x9e3779b97f4a7c15ull;
+    words[i].half[1] = i % 7 == 0 ? 0 : ~words[i].half[0] * 3;
+  }
+  const DeviceArray<prim::Word> in(words), sealed(64), out(68);
+  const DeviceArray<int> has_tag(64);
+  ASSERT_EQ(Launch(SealAndOpen, Threads(32), static_cast<const prim::Word*>(in.get()), sealed.get(),
+                   out.get(), has_tag.get()),
+            "");
+  const auto as_sent = sealed.Read(), opened = out.Read();
+  EXPECT_EQ(has_tag.Read(), std::vector<int>(64, 1));
+  for (int tag = 0; tag < 2; ++tag) {
+    for (int i = 0; i < 32; ++i) {
+      for (int half = 0; half < 2; ++half) {
+        EXPECT_EQ(opened[32 * tag + i].half[half], words[i].half[half]) << i;
+        EXPECT_EQ(as_sent[32 * tag + i].half[half] >> 1, words[i].half[half] >> 1) << i;
+      }
+      const Carrier carrier = opened[64 + 2 * tag + i / kCarried].half[i / kCarried];
+      for (const std::uint64_t half :
+           {as_sent[32 * tag + i].half[0], as_sent[32 * tag + i].half[1], carrier}) {
+        EXPECT_EQ(half & 1, static_cast<std::uint64_t>(tag)) << i;
+      }
+    }
+  }
+}
+
+// Two blocks hand each other words of which every half tells the round.
+TFRNN_KERNEL(32) PingPong(int rounds, prim::Word* words, std::uint64_t* sums) {
+  const unsigned rank = prim::Block().x, thread = prim::Thread();
+  std::uint64_t sum = 0;
+  for (int round = 1; round <= rounds; ++round) {
+    const std::uint64_t now = round;
+    prim::StoreRelaxed(words + 32 * rank + thread, {{now << 32 | thread, now << 32 | (rank + 1)}});
+    prim::Word word = prim::LoadRelaxed(words + 32 * (1 - rank) + thread);
+    while (word.half[0] >> 32 < now ||
+           prim::LoadRelaxed(&words[32 * (1 - rank) + thread].half[1]) >> 32 < now) {
+      prim::Pause();
+      word = prim::LoadRelaxed(words + 32 * (1 - rank) + thread);
+    }
+    sum += word.half[0] & 0xffffffff;
+  }
+  sums[32 * rank + thread] = sum;
+}
+
+TEST(GridTest, WordsArriveWithoutAFlag) {
+  constexpr int kRounds = 20;
+  const DeviceArray<prim::Word> words(64);
+  const DeviceArray<std::uint64_t> sums(64);
+  LaunchConfig config = Threads(32);
+  config.grid_x = 2, config.cooperative = true;
+  ASSERT_EQ(Launch(PingPong, config, kRounds, words.get(), sums.get()), "");
+  const auto got = sums.Read();
+  for (std::uint64_t i = 0; i < 64; ++i) EXPECT_EQ(got[i], kRounds * (i % 32));
 }
 
 // Block after block adds its share to the words of the one before.

@@ -39,6 +39,12 @@ void Largest(const Words (&in)[32], Words (&out)[32]) {
   for (int lane = 0; lane < 32; ++lane) out[lane][0] = static_cast<std::uint32_t>(largest);
 }
 
+void BallotOf(const Words (&in)[32], Words (&out)[32]) {
+  std::uint32_t votes = 0;
+  for (int lane = 0; lane < 32; ++lane) votes |= in[lane][0] << lane;
+  for (int lane = 0; lane < 32; ++lane) out[lane][0] = votes;
+}
+
 template <typename T>
 void Multiply(const Words (&in)[32], Words (&out)[32]) {
   constexpr int kPerWord = 4 / sizeof(T), kDepth = 8 * kPerWord;

@@ -1,0 +1,143 @@
+// The exchange of cuda/exchange.cuh by itself: whatever is put arrives everywhere, bit by bit, step
+// after step. Compiled by nvcc (tests/gpu/exchange_test.cu) it asks a GPU the same.
+#include "cuda/exchange.cuh"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cuda/runtime.cuh"
+#include "tests/emulator/device_memory.h"
+#if !defined(TFRNN_NATIVE)
+#include "tests/emulator/emulator.h"
+#endif
+
+namespace tfrnn::cuda {
+namespace {
+
+// Any bits: also all or none set, and NaNs of every kind.
+TFRNN_DEVICE std::uint32_t BitsOf(int step, int row, int column) {
+  const std::uint32_t mixed = ((step * 31u + row) * 977u + column) * 2654435761u;
+  const std::uint32_t special[4] = {0, ~0u, 0x7f80ff81u, 0xfc01fc01u};
+  return mixed >> 28 < 4 ? special[mixed >> 28] : mixed ^ mixed >> 15;
+}
+TFRNN_DEVICE void SetBits(std::uint32_t bits, Half* value) {
+  value->bits = static_cast<std::uint16_t>(bits);
+}
+TFRNN_DEVICE void SetBits(std::uint32_t bits, float* value) { *value = prim::AsFloat(bits); }
+template <typename T>
+TFRNN_DEVICE T ValueOf(int step, int row, int column) {
+  T value;
+  SetBits(BitsOf(step, row, column), &value);
+  return value;
+}
+
+struct Gathering {
+  Geometry geometry;
+  Plan plan;
+  ExchangeSpace space;
+  int steps = 0, batch = 0;
+};
+
+// Counts, for every thread, the values that are not what was put.
+template <typename T, int kRows>
+TFRNN_KERNEL(512)
+Gather(const Gathering args, int* wrong) {
+  const Geometry& g = args.geometry;
+  const auto block = prim::Block();
+  const int left = args.batch - static_cast<int>(block.y) * kRows,
+            rows = left < kRows ? left : kRows;
+  const int width = g.padded_units, offset = static_cast<int>(block.y) * kRows;
+  Exchange<T, kRows> exchange(g, args.plan.policy, args.space, args.plan.unit_slices, rows, block.x,
+                              block.y);
+  exchange.Begin([&](int row, int column) { return ValueOf<T>(0, offset + row, column); });
+  int found = 0;
+  for (int step = 0; step < args.steps; ++step) {
+    if (step > 0) exchange.Await(step);
+    for (int i = prim::Thread(); i < rows * width; i += prim::Threads()) {
+      const unsigned char* const row = exchange.Operand(step) + i / width * g.operand_stride;
+      const T value = reinterpret_cast<const T*>(row)[i % width];
+      const T want = ValueOf<T>(step, offset + i / width, i % width);
+      found += prim::Bits(value) != prim::Bits(want);
+    }
+    prim::SyncBlock();
+    if (step + 1 == args.steps) break;
+    for (int i = prim::Thread(); i < kRows * g.units; i += prim::Threads()) {
+      const int row = i / g.units, unit = i % g.units;
+      const int column = static_cast<int>(block.x) * g.units + unit;
+      exchange.Put(step + 1, row, unit, ValueOf<T>(step + 1, offset + row, column));
+    }
+    exchange.Publish(step + 1);
+  }
+  wrong[(block.y * args.plan.unit_slices + block.x) * prim::Threads() + prim::Thread()] = found;
+}
+
+struct GatherCase {
+  std::string name;
+  Policy policy;
+  int slices, granules, batch, warps, steps;
+};
+std::string NameOf(const testing::TestParamInfo<GatherCase>& info) { return info.param.name; }
+
+template <typename T, int kRows>
+void CheckGather(const GatherCase& c) {
+  DeviceLimits device;
+  ASSERT_EQ(CurrentDevice(&device), "");
+  if (c.policy == Policy::kCluster && device.arch < 90) GTEST_SKIP() << "no clusters";
+  Gathering args;
+  Plan& plan = args.plan;
+  plan.policy = c.policy, plan.unit_slices = c.slices, plan.warps = c.warps;
+  plan.tile_rows = kRows, plan.batch_slices = CeilDiv(c.batch, kRows) + 1;  // one without rows
+  args.geometry = GeometryOf({1, 1}, Pass::kForward, sizeof(T),
+                             std::int64_t{c.granules} * kGranule * c.slices, plan);
+  args.steps = c.steps, args.batch = c.batch;
+  const std::size_t bytes = ExchangeBytes(args.geometry, plan, 1);
+  const DeviceBytes workspace(bytes);
+  workspace.Poison();
+  args.space = ExchangeSpaceIn(workspace.get(), args.geometry, plan);
+  LaunchConfig config;
+  config.grid_x = c.slices, config.grid_y = plan.batch_slices, config.threads = 32 * c.warps;
+  config.cluster = c.policy == Policy::kCluster ? c.slices : 1;
+  config.cooperative = c.policy == Policy::kGrid;
+  config.shared_bytes = args.geometry.bytes;
+  const std::size_t threads = std::size_t{config.grid_x} * config.grid_y * config.threads;
+#if defined(TFRNN_NATIVE)
+  constexpr int kSeeds = 3;
+#else
+  constexpr int kSeeds = 40;
+#endif
+  for (int seed = 0; seed < kSeeds; ++seed) {  // over the same workspace, as the last left it
+#if !defined(TFRNN_NATIVE)
+    emulator::seed = seed;
+#endif
+    const DeviceArray<int> wrong(std::vector<int>(threads, -1));
+    ASSERT_EQ(Zero(workspace.get(), bytes, nullptr), "");
+    ASSERT_EQ(Launch(Gather<T, kRows>, config, args, wrong.get()), "") << "seed " << seed;
+    ASSERT_EQ(wrong.Read(), std::vector<int>(threads, 0)) << "seed " << seed;
+  }
+}
+
+class ExchangeTest : public testing::TestWithParam<GatherCase> {};
+TEST_P(ExchangeTest, Half8) { CheckGather<Half, 8>(GetParam()); }
+TEST_P(ExchangeTest, Float8) { CheckGather<float, 8>(GetParam()); }
+TEST_P(ExchangeTest, Half16) { CheckGather<Half, 16>(GetParam()); }
+TEST_P(ExchangeTest, Float32) { CheckGather<float, 32>(GetParam()); }
+INSTANTIATE_TEST_SUITE_P(
+    Policies, ExchangeTest,
+    testing::Values(GatherCase{"one_block", Policy::kOneBlock, 1, 2, 5, 1, 4},
+                    GatherCase{"cluster_of_2", Policy::kCluster, 2, 1, 3, 1, 9},
+                    GatherCase{"cluster_of_3_wide", Policy::kCluster, 3, 4, 9, 2, 6},
+                    GatherCase{"cluster_of_5", Policy::kCluster, 5, 2, 2, 2, 5},
+                    GatherCase{"cluster_one_step", Policy::kCluster, 2, 1, 3, 1, 1},
+                    GatherCase{"cluster_no_step", Policy::kCluster, 2, 1, 3, 1, 0},
+                    GatherCase{"grid_of_2", Policy::kGrid, 2, 1, 3, 1, 9},
+                    GatherCase{"grid_of_3_wide", Policy::kGrid, 3, 4, 9, 2, 6},
+                    GatherCase{"grid_of_5", Policy::kGrid, 5, 2, 2, 2, 5},
+                    GatherCase{"grid_one_step", Policy::kGrid, 2, 1, 3, 1, 1},
+                    GatherCase{"grid_no_step", Policy::kGrid, 2, 1, 3, 1, 0}),
+    NameOf);
+
+}  // namespace
+}  // namespace tfrnn::cuda
