@@ -136,7 +136,7 @@ class Exchange {
     return shared_ + Buffer(step) + i / row_words_ * g_.operand_stride +
            rank * g_.units * static_cast<int>(sizeof(T)) + i % row_words_ * 16;
   }
-  // Where the words of block `rank` are in L2, and their carriers.
+  // Where the words of block `rank` are in L2; their carriers come space_.most words on.
   TFRNN_DEVICE prim::Word* Sent(int step, int rank) const {
     return l2_ + (step % 2 * slices_ + rank) * space_.stride;
   }
