@@ -28,7 +28,7 @@ inline std::vector<Case> PersistentCases() {
   add({"grid_of_3_two_slices", MakePlan(kGrid, 3, 2, 8, 4), 4, 9, 44}).dropout = true;
   add({"grid_of_2_two_tiles", MakePlan(kGrid, 2, 1, 16, 4), 4, 16, 32}).backwards = true;
   add({"grid_of_2_four_tiles", MakePlan(kGrid, 2, 1, 32, 4), 3, 29, 30});
-  add({"one_block_ended", MakePlan(kOne, 1, 2, 8, 4), 6, 11, 13}).ended = true;
+  add({"one_block_ended", MakePlan(kOne, 1, 3, 8, 4), 6, 20, 13}).ended = true;
   add({"cluster_of_2_ended", MakePlan(kCluster, 2, 2, 8, 2), 6, 10, 20}).ended = true;
   add({"grid_of_2_ended", MakePlan(kGrid, 2, 2, 8, 2), 6, 9, 30}).ended = true;
   cases.back().dropout = true;

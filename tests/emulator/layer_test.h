@@ -33,7 +33,8 @@ struct Case {
   int time, batch, units;
   bool masked = false, dropout = false, backwards = false, both = false, time_major = false;
   bool zero_output = false, bias = true;
-  bool ended = false;  // masked: the first slice's rows by their third step, others from the first
+  bool ended = false;  // masked from the third step on at the latest; the second slice from the
+                       // fifth, the third from the first
   bool exact = true;
 };
 inline std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
@@ -77,7 +78,9 @@ Problem<double> ProblemOf(const Case& c, bool second) {
   p.input_dropout.reset();
   if (!c.masked && !c.ended) p.mask.reset();
   for (int b = 0; c.ended && b < c.batch; ++b) {
-    for (int t = b < c.plan.tile_rows ? b % 4 : 0; t < c.time; ++t) (*p.mask)[p.InputRow(t, b)] = 0;
+    const int slice = b / c.plan.tile_rows;
+    const int steps = slice == 0 ? b % 3 : slice == 1 ? 3 + b % 2 : 0;
+    for (int t = steps; t < c.time; ++t) (*p.mask)[p.InputRow(t, b)] = 0;
   }
   if (!c.bias) p.bias.reset();
   if (!c.dropout) {
