@@ -72,12 +72,12 @@ constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size
   if (forward) {
     g.bias = g.sums + g.depth_splits * g.tiles * plan.tile_rows * kSumStride * 4;
     g.barriers = g.bias + cell.sums * g.units * 4;
-    g.bytes = g.barriers + (plan.policy == Policy::kCluster ? 16 : 0);  // one of 8 for each buffer
   } else {
     g.slots = plan.unit_slices * g.depth_splits;
     g.slot_bytes = g.units * plan.tile_rows * 4;
-    g.bias = g.barriers = g.bytes = g.sums + buffers * g.slots * g.slot_bytes;
+    g.bias = g.barriers = g.sums + buffers * g.slots * g.slot_bytes;
   }
+  g.bytes = g.barriers + (plan.policy == Policy::kCluster ? 16 : 0);  // one of 8 for each buffer
   return g;
 }
 

@@ -59,7 +59,7 @@ double BackwardExchange(const Plan& plan, double bytes, int blocks, double produ
   double sent, rest;
   if (plan.policy == Policy::kCluster) {
     sent = bytes * (plan.unit_slices - 1) / plan.unit_slices / k.dsmem_bytes_per_cycle;
-    rest = k.cluster_exchange_cycles + k.cluster_block_cycles * (plan.unit_slices - 2);
+    rest = k.cluster_async_exchange_cycles + k.cluster_async_block_cycles * (plan.unit_slices - 2);
   } else {
     // Through L2 and back, or through device memory where L2 has no room for the launch's slots and
     // a quarter for everything else.

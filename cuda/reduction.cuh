@@ -5,9 +5,11 @@
 //
 //   one block  a slot for every share of the depth, in shared memory. The barrier before the
 //              product separates who reads them from who writes them anew
-//   cluster    a slot for every block, in the owner's shared memory, twice: who writes the shares
-//              of step t + 2 has seen everybody arrive after step t + 1's product, and so after
-//              the sums of step t
+//   cluster    a slot for every block, in the owner's shared memory, twice, with a barrier each
+//   that
+//              counts the bytes that arrive. Who writes the shares of step t + 2 has those of step
+//              t + 1 of all blocks, and they come from sums of step t. A block counts its own too:
+//              when all have arrived its product is done, whose operand is written next
 //   grid       the same in L2, copied into the owner's shared memory. A flag for each block counts
 //              the steps it has sent, and it raises it after it has copied the step before
 #pragma once
@@ -64,7 +66,11 @@ class Reduction {
   // Before the first Send.
   TFRNN_DEVICE void Begin() const {
     if (policy_ != Policy::kCluster) return;
-    prim::ArriveCluster();  // the others must have started before their memory is written
+    if (prim::Thread() == 0) {
+      TFRNN_UNROLL for (int step = 0; step < 2; ++step) prim::InitBarrier(Barrier(step));
+      prim::FenceBarriers();
+    }
+    prim::ArriveCluster();  // before others' memory is written they must have come so far
     prim::WaitCluster();
   }
 
@@ -84,7 +90,7 @@ class Reduction {
       TFRNN_UNROLL for (int i = 0; i < 4; ++i) piece.words[i] = prim::Bits(sum[c][i]);
       unsigned char* const at = to + 16 * Piece(first + pair, prim::Lane() / 4);
       if (policy_ == Policy::kCluster) {
-        prim::StoreRemote16(at, owner, &piece);
+        prim::StoreAsync16(at, owner, &piece, Barrier(step));
       } else {
         *reinterpret_cast<Fragment*>(at) = piece;
       }
@@ -94,7 +100,7 @@ class Reduction {
   // After the last Send for `step`.
   TFRNN_DEVICE void Publish(int step) const {
     if (policy_ == Policy::kCluster) {
-      prim::ArriveCluster();
+      if (prim::Thread() == 0) prim::ExpectBytes(Barrier(step), 16 * Pieces());
     } else if (policy_ == Policy::kGrid) {
       prim::SyncBlock();
       if (prim::Thread() == 0) prim::Signal(flags_ + rank_ * kFlagStride, step);
@@ -106,7 +112,7 @@ class Reduction {
     if (policy_ == Policy::kOneBlock) {
       prim::SyncBlock();
     } else if (policy_ == Policy::kCluster) {
-      prim::WaitCluster();
+      prim::WaitBarrier(Barrier(step), (step - 1) / 2 % 2);
     } else {
       if (prim::Thread() < 32) {
         for (int r = prim::Thread(); r < slices_; r += 32) {
@@ -140,6 +146,11 @@ class Reduction {
   TFRNN_DEVICE int Buffer(int step) const {
     return policy_ == Policy::kCluster ? step % 2 * OwnerBytes() : 0;
   }
+  TFRNN_DEVICE void* Barrier(int step) const {
+    return prim::SharedMemory() + g_.barriers + step % 2 * 8;
+  }
+  // That a block receives at a step, its own included.
+  TFRNN_DEVICE int Pieces() const { return pairs_ > 0 ? 8 * pairs_ * g_.granules * g_.slots : 0; }
   TFRNN_DEVICE unsigned char* InL2(int step, int owner) const {
     return l2_ + (std::int64_t{step % 2} * slices_ + owner) * OwnerBytes();
   }
@@ -147,8 +158,8 @@ class Reduction {
   // Copies the slots of this block into its shared memory, but not what no row of the batch needs.
   TFRNN_DEVICE void Fetch(int step) const {
     const unsigned char* const from = InL2(step, rank_);
-    const int pieces = 8 * pairs_, count = g_.slots * g_.granules * pieces;
-    for (int i = prim::Thread(); i < count; i += prim::Threads()) {
+    const int pieces = 8 * pairs_;
+    for (int i = prim::Thread(); i < Pieces(); i += prim::Threads()) {
       const int at = 16 * (i / pieces * 8 * tile_pairs_ + i % pieces);
       prim::CopyAsync16(shared_ + at, from + at);
     }
