@@ -252,7 +252,7 @@ void CheckLayer(const Case& c) {
   if (c.ended) {
     Case full = c;
     full.ended = false;
-    EXPECT_LT((WarpOperations<Cell, T>(c)), 0.6 * (WarpOperations<Cell, T>(full)));
+    EXPECT_LT((WarpOperations<Cell, T>(c)), 0.8 * (WarpOperations<Cell, T>(full)));
   }
 #endif
 }
