@@ -139,5 +139,50 @@ INSTANTIATE_TEST_SUITE_P(
                     GatherCase{"grid_no_step", Policy::kGrid, 2, 1, 3, 1, 0}),
     NameOf);
 
+// ---- The words of the grid policy.
+TFRNN_KERNEL(32)
+SealAndOpen(const prim::Word* in, prim::Word* sealed, prim::Word* out, int* has_tag) {
+  for (unsigned tag = 0; tag < 2; ++tag) {
+    const unsigned lane = prim::Lane();
+    prim::Word word = in[lane];
+    const prim::Word carriers = Seal(&word, tag);
+    sealed[32 * tag + lane] = word;
+    out[32 * tag + lane] = Open(word, carriers.half[lane / kCarried], lane);
+    if (lane % kCarried == 0) out[64 + 2 * tag + lane / kCarried] = carriers;
+    has_tag[32 * tag + lane] = HasTag(word, carriers.half[lane / kCarried], tag) &&
+                               !HasTag(word, carriers.half[lane / kCarried], 1 - tag);
+  }
+}
+
+TEST(TaggedTest, AnyBitsSurvive) {
+  std::vector<prim::Word> words(32);
+  for (int i = 0; i < 32; ++i) {
+    words[i].half[0] = i % 5 == 0 ? ~0ull : i * 0x9e3779b97f4a7c15ull;
+    words[i].half[1] = i % 7 == 0 ? 0 : ~words[i].half[0] * 3;
+  }
+  const DeviceArray<prim::Word> in(words), sealed(64), out(68);
+  const DeviceArray<int> has_tag(64);
+  LaunchConfig config;
+  config.threads = 32;
+  ASSERT_EQ(Launch(SealAndOpen, config, static_cast<const prim::Word*>(in.get()), sealed.get(),
+                   out.get(), has_tag.get()),
+            "");
+  const auto as_sent = sealed.Read(), opened = out.Read();
+  EXPECT_EQ(has_tag.Read(), std::vector<int>(64, 1));
+  for (int tag = 0; tag < 2; ++tag) {
+    for (int i = 0; i < 32; ++i) {
+      for (int half = 0; half < 2; ++half) {
+        EXPECT_EQ(opened[32 * tag + i].half[half], words[i].half[half]) << i;
+        EXPECT_EQ(as_sent[32 * tag + i].half[half] >> 1, words[i].half[half] >> 1) << i;
+      }
+      const Carrier carrier = opened[64 + 2 * tag + i / kCarried].half[i / kCarried];
+      for (const std::uint64_t half :
+           {as_sent[32 * tag + i].half[0], as_sent[32 * tag + i].half[1], carrier}) {
+        EXPECT_EQ(half & 1, static_cast<std::uint64_t>(tag)) << i;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tfrnn::cuda
