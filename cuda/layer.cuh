@@ -103,10 +103,8 @@ Error Layer<CellT, T>::Forward(const ForwardArgs<T>* directions, int count,
             loop.stepped[i] = reserve.stepped[i];
           }
         }
-        Gemm g = GemmOf<T>(s.time * s.batch, Cell::kGates * s.units, a.shape.input, options);
-        g.a = {a.x, a.shape.input, false}, g.b = {a.kernel, g.n, false};
-        g.c = loop.gates, g.c_stride = loop.gates_width;
-        error = RunGemm<T>(g, options.blas, stream);
+        error = RunInput<Cell>(a, options, loop.gates, loop.gates_width, static_cast<T*>(nullptr),
+                               stream);
         if (!error.empty()) return error;
       }
       return RunLoop<ForwardPass, CellT, T>(loops, count, plan, options.blas, arena.rest(), stream);
@@ -211,7 +209,10 @@ Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const Call
         multiplied = space.dropped, stride = depth;
       }
       g.a = {multiplied, stride, true};
-      if (error.empty()) error = RunGemm<T>(g, options.blas, stream);
+      if (error.empty()) {
+        error = !recurrent && a.indices != nullptr ? RunIndexedGradient(a, space.lists, g, stream)
+                                                   : RunGemm<T>(g, options.blas, stream);
+      }
       if (error.empty() && a.dbias != nullptr && (!recurrent || Cell::kBiases == 2)) {
         error =
             RunColumnSums(sums + run.sum * s.units, rows, g.n, width, space.column_sums,

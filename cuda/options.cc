@@ -11,6 +11,8 @@ const std::vector<Feature>& KnownFeatures() {
        "dropout of h with a mask for each gate takes a product each"},
       {"input_dropout", &F::input_dropout,
        "dropout of the inputs by given factors has kernels of one launch a step only"},
+      {"state_dropout", &F::state_dropout,
+       "dropout of the state that a step starts from has kernels of one launch a step only"},
       {"vectors", &F::vectors, "a vector of weights has kernels of one launch a step only"},
       {"activations", &F::activations,
        "an activation other than tanh and sigmoid has kernels of one launch a step only"},
@@ -41,8 +43,6 @@ std::string Unsupported(const Features& features) {
   if (features.recompute > 0) {
     return "recompute is " + std::to_string(features.recompute) + "; expected 0 on a GPU";
   }
-  if (features.integers) return "x holds integers; expected floating rows on a GPU";
-  if (features.state_dropout) return "state_dropout is given; expected none on a GPU";
   return "";
 }
 

@@ -18,10 +18,9 @@ struct Features {
   bool cell_states = false;       // of all steps are put out
   bool input_dropout = false;     // by given factors
   bool per_gate_dropout = false;  // of h, by given factors that differ between the gates
+  bool state_dropout = false;     // factors of the h that a step starts from
   // Without any kernel on a GPU.
   std::int64_t recompute = 0;  // segments of so many steps; 0: none
-  bool integers = false;       // in place of x
-  bool state_dropout = false;  // factors of the h that a step starts from
 };
 
 // What takes the general kernels, one launch a step, and why.

@@ -1,16 +1,20 @@
 #include "cuda/column_sums.cuh"
 #include "cuda/drop.cuh"
+#include "cuda/gather.cuh"
 #include "cuda/gemm.cuh"
 
 namespace tfrnn::cuda {
 
-#define TFRNN_INSTANTIATE(T)                                                                  \
-  template Error RunGemm<T>(const Gemm&, const Blas&, Stream);                                \
-  template Error RunColumnSums(const T*, std::int64_t, std::int64_t, std::int64_t, void*, T*, \
-                               Stream);                                                       \
-  template Error RunDrop(const DroppedRows<T>&, const T*, std::int64_t, T*, Stream);          \
-  template Error RunAddDropped(const DroppedRows<T>&, const ComputeType<T>*, bool,            \
-                               ComputeType<T>*, T*, Stream);
+#define TFRNN_INSTANTIATE(T)                                                                      \
+  template Error RunGemm<T>(const Gemm&, const Blas&, Stream);                                    \
+  template Error RunColumnSums(const T*, std::int64_t, std::int64_t, std::int64_t, void*, T*,     \
+                               Stream);                                                           \
+  template Error RunDrop(const DroppedRows<T>&, const T*, std::int64_t, T*, Stream);              \
+  template Error RunAddDropped(const DroppedRows<T>&, const ComputeType<T>*, bool,                \
+                               ComputeType<T>*, T*, Stream);                                      \
+  template Error RunGather(const IndexedRows&, const T*, std::int64_t, T*, std::int64_t, Stream); \
+  template Error RunListedSums(const IndexedRows&, const RowLists&, const T*, std::int64_t,       \
+                               std::int64_t, T*, std::int64_t, Stream);
 TFRNN_INSTANTIATE(Half)
 TFRNN_INSTANTIATE(BFloat16)
 TFRNN_INSTANTIATE(float)
@@ -20,5 +24,15 @@ template Error RunColumnSums(const float*, std::int64_t, std::int64_t, std::int6
                              Stream);
 template Error RunColumnSums(const float*, std::int64_t, std::int64_t, std::int64_t, void*,
                              BFloat16*, Stream);
+
+Error RunListRows(const IndexedRows& x, const RowLists& lists, Stream stream) {
+  const Error error = TooManyRows(x);
+  if (!error.empty()) return error;
+  LaunchConfig config;
+  config.grid_x = CeilDiv(x.count + 1, kGatherThreads), config.threads = kGatherThreads;
+  config.shared_bytes = kIndexTile * sizeof(std::int32_t);
+  config.stream = stream;
+  return Launch(ListRows, config, x, lists);
+}
 
 }  // namespace tfrnn::cuda

@@ -1,5 +1,5 @@
-// What needs no cell: matrix products, sums over rows and dropout of rows, in cuda/products.cu for
-// every type.
+// What needs no cell: matrix products, sums over rows, dropout of rows and rows by number, in
+// cuda/products.cu for every type.
 #pragma once
 
 #include <cstddef>
@@ -37,5 +37,28 @@ Error RunDrop(const DroppedRows<T>& rows, const T* from, std::int64_t stride, T*
 template <typename T>
 Error RunAddDropped(const DroppedRows<T>& rows, const ComputeType<T>* from, bool first,
                     ComputeType<T>* sums, T* to, Stream stream);
+
+// Numbers of rows of a matrix; others than [0, count) stand for a row of zeros.
+struct IndexedRows {
+  const std::int32_t* indices = nullptr;  // [rows]
+  std::int64_t rows = 0, count = 0;
+};
+
+// to [rows, width] := the rows of `from` [count, width], `stride` elements apart.
+template <typename T>
+Error RunGather(const IndexedRows& x, const T* from, std::int64_t width, T* to, std::int64_t stride,
+                Stream stream);
+
+// For every number the rows where it stands, in their order: from starts[number] on in `rows`.
+struct RowLists {
+  std::int32_t* starts = nullptr;  // [count + 1]
+  std::int32_t* rows = nullptr;    // [x.rows]
+};
+Error RunListRows(const IndexedRows& x, const RowLists& lists, Stream stream);
+
+// sums [count, width] of the listed rows of data; rows lie a stride apart in both.
+template <typename T>
+Error RunListedSums(const IndexedRows& x, const RowLists& lists, const T* data, std::int64_t stride,
+                    std::int64_t width, T* sums, std::int64_t sums_stride, Stream stream);
 
 }  // namespace tfrnn::cuda

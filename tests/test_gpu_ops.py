@@ -210,6 +210,76 @@ def test_given_factors_of_dropout(case, shared):
     assert_close(dgot, dwant, floor=1.0)
 
 
+def run_indices(case, indices, *, dtype="float64", features=7, **options):
+    """Values and gradients where integers take the place of inputs, here and on the CPU."""
+    batch, time = indices.shape if not options.get("time_major") else indices.shape[::-1]
+    tensors = random_tensors(case, batch, time, features, 20, dtype=dtype)
+    exact = tensors.cast("float64")
+    tensors.inputs = exact.inputs = tf.constant(indices, tf.int32)
+
+    def compute(given):
+        variables = given.all()[1:]
+        return values_and_gradients(lambda: call(case.function, case, given, **options), variables)
+
+    got, want = on_emulated_gpu(lambda: compute(tensors)), compute(exact)
+    assert_close(got[0], want[0])
+    assert_close(got[1], want[1], floor=1.0)
+    return got
+
+
+NUMBERS = np.random.default_rng(1).integers(-2, 9, [3, 5])
+
+
+@every_cell_and_ind_rnn
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_integers_in_place_of_one_hot_rows(case, dtype):
+    first, second = (run_indices(case, NUMBERS, dtype=dtype) for _ in range(2))
+    assert_same_bits(tf.nest.flatten(first), tf.nest.flatten(second))
+
+
+@every_cell_and_ind_rnn
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mask": tf.constant(random_mask(3, 5)), "go_backwards": True},
+        {**draws(recurrent_dropout=0.4, zoneout=0.3)},
+        {"time_major": True},
+    ],
+    ids=["masked", "noise", "time_major"],
+)
+def test_integers_with_options(case, options):
+    numbers = NUMBERS.T if options.get("time_major") else NUMBERS
+    run_indices(case, numbers, **options)
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 5)], ids=str)
+def test_no_integers(shape):
+    run_indices(LSTM, np.zeros(shape, "int32"))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_many_numbers_and_every_policy(monkeypatch, policy):
+    monkeypatch.setenv("TFRNN_GPU_PLAN", policy)
+    numbers = np.random.default_rng(2).integers(0, 1000, [3, 5])
+    run_indices(GRU, numbers, features=1000, dtype="float32")
+
+
+@every_cell_and_ind_rnn
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mask": tf.constant(random_mask(3, 5)), "zero_output_for_mask": False},
+        {**draws(recurrent_dropout=0.4, zoneout=0.3), "sequence_length": [5, 0, 2]},
+        {"go_backwards": True, "activation": "softsign"},
+    ],
+    ids=["alone", "masked", "noise", "backwards"],
+)
+def test_dropout_of_the_state(case, options):
+    factors = np.random.default_rng(3).integers(0, 3, [5, 3, 20]) * 0.75
+    run(case, random_tensors(case, *SIZES), state_dropout_mask=tf.constant(factors), **options)
+
+
 @every_cell_and_ind_rnn
 def test_the_gradient_can_be_taken_twice(case):
     """What was kept for it is still there after the first time."""
@@ -307,16 +377,6 @@ def fails(error, match, case=LSTM, dtype="float32", **options):
 
 def test_options_without_a_kernel():
     fails(tf.errors.UnimplementedError, "recompute is 2; expected 0 on a GPU", recompute=2)
-
-
-def test_operands_without_a_kernel():
-    tensors = random_tensors(LSTM, *SIZES)
-    factors = tf.ones([5, 3, 20], "float64")
-    with pytest.raises(tf.errors.UnimplementedError, match="state_dropout is given; expected none"):
-        on_emulated_gpu(lambda: call(LSTM.function, LSTM, tensors, state_dropout_mask=factors))
-    tensors.inputs = tf.zeros([3, 5], tf.int32)
-    with pytest.raises(tf.errors.UnimplementedError, match="x holds integers; expected floating"):
-        on_emulated_gpu(lambda: call(LSTM.function, LSTM, tensors))
 
 
 def test_no_gpu(monkeypatch):

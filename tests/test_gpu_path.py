@@ -4,14 +4,15 @@ import functools
 
 import pytest
 import tensorflow as tf
-from cells import LSTM, call, every_cell_and_ind_rnn, random_tensors
+from cells import call, every_cell_and_ind_rnn, random_tensors
 from emulated_gpu import needs_emulated_gpu, on_emulated_gpu
 from options import options_of
-from tolerance import assert_close
 
 import tfrnn_ops
-from tfrnn_ops import _build_info, _core, _gpu, _tensorflow
+from tfrnn_ops import _build_info, _cells, _core, _gpu, _tensorflow
 from tfrnn_ops.fused.common import FusedOp
+from tfrnn_ops.options import Options
+from tfrnn_ops.path import Request, decide
 
 INPUTS = tf.zeros([2, 5, 3])
 DEVICES = {device.name: device for device in _core.gpu_devices()}
@@ -81,21 +82,18 @@ def test_an_option_without_a_kernel_takes_the_reference_path():
 
 
 @pytest.mark.usefixtures("gpu")
-def test_factors_of_the_state_take_the_reference_path():
-    tensors = random_tensors(LSTM, 2, 5, 3, 4)
-    factors = tf.ones([5, 2, 4], "float64")
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="state_dropout is given; expected no"):
-        got = call(tfrnn_ops.lstm, LSTM, tensors, state_dropout_mask=factors)
-    with tf.device("/CPU:0"):
-        assert_close(got, call(tfrnn_ops.lstm, LSTM, tensors, state_dropout_mask=factors))
+def test_factors_of_the_state_have_kernels():
+    request = Request(_cells.LSTM, Options(), state_dropout=True)
+    assert request.gpu_features == ("state_dropout",)
+    assert decide(request).path == "fused"
+    plan = _gpu.plan("lstm", "float32", 2, 512, features=request.gpu_features)
+    assert "dropout of the state that a step starts from has kernels of one launch a step" in plan
 
 
 @pytest.mark.usefixtures("gpu")
-def test_integers_become_one_hot_rows():
+def test_integers_pick_rows():
     layer = tfrnn_ops.LSTM(4, input_dim=3)
-    assert "become one-hot rows" in tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
-    with tf.device("/CPU:0"):
-        told = tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
+    told = tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
     assert "pick rows of the kernel" in told
 
 

@@ -146,7 +146,7 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
         notes.append("what is kept for the gradient is up to TensorFlow")
     options = dict(decision.options)
     if isinstance(layer, RecurrentLayer) and layer.input_dim is not None:
-        gathers = decision.path == "fused" and not layer.dropout and not on_gpu
+        gathers = decision.path == "fused" and not layer.dropout
         how = "pick rows of the kernel" if gathers else "become one-hot rows to multiply"
         options["input_dim"] = f"{layer.input_dim}: integers {how}"
     if getattr(layer, "use_cudnn", False) is True:

@@ -2,8 +2,8 @@
 
     python tools/check_mutations.py [--match TEXT] [--jobs N]
 
-A mutation is compiled into tests/emulator/subset_test.cc and survives if the tests pass. A
-mutation whose text does not stand in its file exactly once is an error: the list has to follow the
+A mutation is compiled into tests/emulator/subset_test.cc, or what has no cell into products_test.cc
+beside it, and survives if the tests pass. A mutation whose text does not stand in its file exactly once is an error: the list has to follow the
 sources. Needs g++ and GoogleTest; uses ccache if it is there.
 """
 
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "tests/emulator/mutations.txt"
 KERNELS = "tests/emulator/subset_kernels.cc"
-# What mutations leave alone, compiled once for each build.
-TESTS = (
+# What needs no cell, and the files that only it is made of.
+PRODUCTS = "cuda/products.cu"
+OF_PRODUCTS = tuple(f"cuda/{name}.cuh" for name in ("column_sums", "drop", "gather", "gemm"))
+# Compiled once for each build, and those of the first two that mutations change again.
+SOURCES = (
+    KERNELS,
+    PRODUCTS,
     "tests/emulator/subset_test.cc",
+    "tests/emulator/products_test.cc",
     "tests/emulator/general_reference.cc",
-    "cuda/products.cu",
 )
 EMULATOR = tuple(f"tests/emulator/{name}.cc" for name in ("fiber", "emulator", "warp_functions"))
 # By what has to find the bug: flags, more flags for the emulator itself, and what is run.
@@ -82,19 +88,19 @@ def compile_object(source: str, build: str, work: Path, *more: str) -> str:
     return target
 
 
-def compile_common(build: str, work: Path) -> list[str]:
-    """Compiles what no mutation touches; returns the objects."""
+def compile_all(build: str, work: Path) -> dict[str, str]:
+    """Compiles everything as it is; returns the objects of the sources."""
     work.mkdir()
     options = ["-O2", "-fno-tree-loop-distribute-patterns", *FLAGS[build][1]]
-    objects = [compile_object(source, build, work, *options) for source in EMULATOR]
-    return objects + [compile_object(source, build, work) for source in TESTS]
+    objects = {source: compile_object(source, build, work, *options) for source in EMULATOR}
+    return objects | {source: compile_object(source, build, work) for source in SOURCES}
 
 
-def passes(build: str, work: Path, objects: list[str], kernels: str) -> bool:
+def passes(build: str, work: Path, objects: Iterable[str]) -> bool:
     """Links and runs the test; False if it fails, crashes, or a sanitizer complains."""
     flags, _, tests = FLAGS[build]
     libraries = ["-lgtest", "-lgtest_main", "-lpthread"]
-    linked = run(["g++", *flags, *objects, kernels, "-o", str(work / "test"), *libraries])
+    linked = run(["g++", *flags, *objects, "-o", str(work / "test"), *libraries])
     if linked.returncode:
         raise RuntimeError(linked.stderr[-2000:])
     environment = {"TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"}
@@ -105,21 +111,21 @@ def passes(build: str, work: Path, objects: list[str], kernels: str) -> bool:
         return False
 
 
-def check(mutation: Mutation | None, build: str, objects: list[str]) -> str:
+def check(mutation: Mutation | None, build: str, objects: dict[str, str]) -> str:
     """Returns what is wrong with a mutation (None: the sources as they are), or ""."""
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         if mutation is None:
-            kernels = compile_object(KERNELS, build, work)
-            return "" if passes(build, work, objects, kernels) else "the tests fail as they are"
+            return "" if passes(build, work, objects.values()) else "the tests fail as they are"
         text = (ROOT / mutation.file).read_text()
         if text.count(mutation.old) != 1:
             return f"its text stands {text.count(mutation.old)} times in {mutation.file}"
         target = work / mutation.file
         target.parent.mkdir(parents=True)
         target.write_text(text.replace(mutation.old, mutation.new))
-        kernels = compile_object(KERNELS, build, work, f"-I{work}")
-        return "SURVIVES" if passes(build, work, objects, kernels) else ""
+        source = PRODUCTS if mutation.file in OF_PRODUCTS else KERNELS
+        changed = objects | {source: compile_object(source, build, work, f"-I{work}")}
+        return "SURVIVES" if passes(build, work, changed.values()) else ""
 
 
 def main() -> int:
@@ -135,7 +141,7 @@ def main() -> int:
     problems = 0
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(options.jobs) as pool:
         paths = [Path(directory) / build for build in builds]
-        objects = dict(zip(builds, pool.map(compile_common, builds, paths), strict=True))
+        objects = dict(zip(builds, pool.map(compile_all, builds, paths), strict=True))
         results = pool.map(lambda item: check(item[0], item[1], objects[item[1]]), work)
         for (mutation, build), problem in zip(work, results, strict=True):
             name = mutation.name if mutation else "no mutation"

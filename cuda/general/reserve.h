@@ -50,7 +50,7 @@ void FillGeneral(const Args& a, const CallOptions& options, GeneralLoop<T>* loop
   loop->recurrent_kernel = a.recurrent_kernel, loop->bias = a.bias, loop->mask = a.mask;
   loop->recurrent_dropout = a.recurrent_dropout;
   loop->drops_per_gate = a.recurrent_dropout != nullptr && !a.options.shared_dropout;
-  loop->vectors = a.vectors;
+  loop->state_dropout = a.state_dropout, loop->vectors = a.vectors;
   loop->layer_norm = a.layer_norm, loop->projection = a.projection;
 }
 template <typename Cell, typename T>

@@ -53,9 +53,11 @@ GeneralResults<double> RunGeneralReference(GeneralProblem<double> p) {
   BackwardArgs<double> backward = BackwardOf(p, &r);
   backward.reserve_space = backward.dgates = reserve.get();
   Launch(backward, GeneralBackwardWorkspace<Cell, double>, GeneralBackward<Cell, double>);
-  InputGradientArgs<double> input = InputGradientOf(p, &r);
-  input.dgates = reserve.get();
-  Launch(input, InputGradientWorkspace<Cell, double>, InputGradient<Cell, double>);
+  if (p.indices.empty()) {
+    InputGradientArgs<double> input = InputGradientOf(p, &r);
+    input.dgates = reserve.get();
+    Launch(input, InputGradientWorkspace<Cell, double>, InputGradient<Cell, double>);
+  }
   WeightGradientArgs<double> weights = WeightGradientOf(p, &r);
   weights.dgates = reserve.get();
   Launch(weights, WeightGradientWorkspace<Cell, double>, WeightGradient<Cell, double>);

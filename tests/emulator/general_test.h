@@ -38,7 +38,7 @@ GeneralRun<T> RunGeneralLayer(const std::vector<GeneralProblem<T>>& problems,
       }
     }
     for (const auto* array : p.All()) mirror.Add(*array);
-    mirror.Add(p.mask);
+    mirror.Add(p.mask), mirror.Add(p.indices);
     reserves.push_back(std::make_unique<Poisoned>(L::ReserveBytes(p.shape, p.options)));
     infer.push_back(ForwardOf(p, &run.inference[d]));
     train.push_back(ForwardOf(p, &run.training[d]));
@@ -66,7 +66,9 @@ GeneralRun<T> RunGeneralLayer(const std::vector<GeneralProblem<T>>& problems,
     const Poisoned of_weights(L::WeightGradientWorkspace(weights));
     input.workspace = of_input.get(), weights.workspace = of_weights.get();
     mirror.Translate(&input), mirror.Translate(&weights);
-    attempt([&] { return L::InputGradient(input, options, nullptr); });
+    if (problems[d].indices.empty()) {
+      attempt([&] { return L::InputGradient(input, options, nullptr); });
+    }
     attempt([&] { return L::WeightGradient(weights, options, nullptr); });
     for (GeneralResults<T>* results : {&run.training[d], &run.inference[d]}) {
       for (const auto* array : results->All()) mirror.Fetch(const_cast<std::vector<T>*>(array));

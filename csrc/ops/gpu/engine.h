@@ -91,8 +91,6 @@ class GpuEngine {
     features.input_dropout = call->input_dropout != nullptr;
     features.cell_states = call->cell_states;
     features.recompute = call->recompute;
-    features.integers = call->indices != nullptr;
-    features.state_dropout = call->state_dropout != nullptr;
     call->options.general = !cuda::GeneralReason(features).empty();
     const std::string missing = cuda::Unsupported(features);
     return missing.empty() ? absl::OkStatus() : absl::UnimplementedError(missing);
@@ -154,6 +152,7 @@ class GpuEngine {
     cuda::Features features = cuda::FeaturesOf(args.options);
     features.projection = args.projection != nullptr;
     features.vectors = args.vectors != nullptr;
+    features.state_dropout = args.state_dropout != nullptr;
     features.per_gate_dropout = args.recurrent_dropout != nullptr && !args.options.shared_dropout;
     return features;
   }
