@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <type_traits>
 
 #include "cuda/general/reserve.h"
 #include "cuda/products.h"
@@ -55,14 +57,14 @@ Error RunInput(const ForwardArgs<T>& a, const CallOptions& options, T* gates, st
 }
 
 // The gradient of kernel where x names its rows, in place of the product that would make it.
-template <typename T>
+template <typename T, typename Out>
 Error RunIndexedGradient(const WeightGradientArgs<T>& a, const RowLists& lists, const Gemm& g,
                          Stream stream) {
   const IndexedRows x = IndexedRowsOf(a.shape, a.indices);
   const Error error = RunListRows(x, lists, stream);
   if (!error.empty()) return error;
   return RunListedSums(x, lists, static_cast<const T*>(g.b.data), g.b.stride, g.n,
-                       static_cast<T*>(g.c), g.c_stride, stream);
+                       static_cast<Out*>(g.c), g.c_stride, stream, g.accumulate);
 }
 
 template <typename T>
@@ -81,6 +83,14 @@ struct InputGradientSpace {
   }
 };
 
+// What the gradients of the weights are written to.
+template <typename T>
+struct WeightResults {
+  T *dkernel = nullptr, *drecurrent_kernel = nullptr, *dbias = nullptr, *dprojection = nullptr;
+
+  std::array<T*, 4> All() const { return {dkernel, drecurrent_kernel, dbias, dprojection}; }
+};
+
 template <typename Cell, typename T>
 struct WeightGradientSpace {
   // Of the reserve space: the gradients of the sums of x·kernel and of the recurrent products, and
@@ -90,6 +100,9 @@ struct WeightGradientSpace {
   ComputeType<T>* column_sums;
   T* dropped = nullptr;  // [T * B, C or W]: what a gate's weights multiplied
   RowLists lists;        // of the rows of kernel that x names
+  // Of a segment, unless T is what it is computed in; and their elements.
+  WeightResults<ComputeType<T>> sums;
+  std::array<std::int64_t, 4> sizes;
   std::size_t bytes;
 
   WeightGradientSpace(const WeightGradientArgs<T>& a, void* workspace) {
@@ -105,6 +118,15 @@ struct WeightGradientSpace {
       gates = recurrents = reserve.gates, previous_h = reserve.previous[0];
     }
     Arena arena(workspace);
+    const std::int64_t columns = Cell::kGates * s.units;
+    sizes = {s.input * columns, Cell::kRecurrent ? s.Hidden() * columns : 0,
+             Cell::kBiases * columns, s.units * s.projection};
+    if (s.total > 0 && !std::is_same_v<T, ComputeType<T>>) {
+      using A = ComputeType<T>;
+      sums.dkernel = arena.Take<A>(sizes[0]), sums.drecurrent_kernel = arena.Take<A>(sizes[1]);
+      if (a.dbias != nullptr) sums.dbias = arena.Take<A>(sizes[2]);
+      sums.dprojection = arena.Take<A>(sizes[3]);
+    }
     column_sums = arena.Take<ComputeType<T>>(kSumChunks * Cell::kGates * s.units);
     const std::int64_t input = a.input_dropout == nullptr ? 0 : s.input;
     const std::int64_t width = recurrent_factors == nullptr ? 0 : s.Hidden();

@@ -31,6 +31,7 @@ struct BackwardUnit {
   }
 
   TFRNN_DEVICE void Begin(const Loop& a, const Place& p) {
+    if (a.carry_in != nullptr) return LoadCarry(a, p, this);
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       dstate[s] = prim::ToFloat(a.dfinal[s][at]);
@@ -117,11 +118,12 @@ struct BackwardUnit {
     }
   }
 
-  TFRNN_DEVICE void End(const Loop& a, const Place& p) const {
+  TFRNN_DEVICE void End(const Loop& a, const Place& p) {
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       a.dinitial[s][at] = prim::FromFloat<T>(dstate[s]);
     }
+    if (a.carry_out != nullptr) SaveCarry(a, p, this);
   }
 };
 

@@ -16,6 +16,22 @@ struct Place {
   bool inside;  // of the batch and the units: else it computes nothing and publishes zeros
 };
 
+// What lasts from step to step, between one segment of a sequence and the next.
+template <typename Loop, typename Unit>
+TFRNN_DEVICE void LoadCarry(const Loop& a, const Place& p, Unit* unit) {
+  const std::int64_t count = std::int64_t{a.batch} * a.units;
+  TFRNN_UNROLL for (int i = 0; i < Unit::kCarried; ++i) {
+    unit->Carried(i) = a.carry_in[i * count + std::int64_t{p.b} * a.units + p.u];
+  }
+}
+template <typename Loop, typename Unit>
+TFRNN_DEVICE void SaveCarry(const Loop& a, const Place& p, Unit* unit) {
+  const std::int64_t count = std::int64_t{a.batch} * a.units;
+  TFRNN_UNROLL for (int i = 0; i < Unit::kCarried; ++i) {
+    a.carry_out[i * count + std::int64_t{p.b} * a.units + p.u] = unit->Carried(i);
+  }
+}
+
 template <template <typename> class CellT, typename T>
 struct ForwardUnit {
   using A = ComputeType<T>;
@@ -35,6 +51,7 @@ struct ForwardUnit {
   TFRNN_DEVICE A& Carried(int i) { return i < kStates ? state[i] : started; }
 
   TFRNN_DEVICE void Begin(const Loop& a, const Place& p) {
+    if (a.carry_in != nullptr) return LoadCarry(a, p, this);
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) state[s] = prim::ToFloat(a.initial[s][at]);
     started = 0;
@@ -95,12 +112,13 @@ struct ForwardUnit {
     }
   }
 
-  TFRNN_DEVICE void End(const Loop& a, const Place& p) const {
+  TFRNN_DEVICE void End(const Loop& a, const Place& p) {
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       a.final[s][at] = prim::FromFloat<T>(state[s]);
       if (s > 0 && a.last[s] != nullptr) a.last[s][at] = prim::FromFloat<T>(state[s]);
     }
+    if (a.carry_out != nullptr) SaveCarry(a, p, this);
   }
 };
 

@@ -52,19 +52,20 @@ inline TFRNN_KERNEL(kGatherThreads) ListRows(const IndexedRows x, const RowLists
   });
 }
 
-template <typename T>
+template <typename T, typename Out>
 struct ListedSums {
   RowLists lists;
   const T* data = nullptr;
   std::int64_t width = 0, stride = 0, sums_stride = 0;
   int lanes = 1;  // threads that share the rows of a sum
-  T* sums = nullptr;
+  bool accumulate = false;
+  Out* sums = nullptr;
 };
 
 // A block takes a number and as many columns as its lanes leave threads for.
-template <typename T>
+template <typename T, typename Out>
 TFRNN_KERNEL(kGatherThreads)
-SumListed(const ListedSums<T> s) {
+SumListed(const ListedSums<T, Out> s) {
   using A = ComputeType<T>;
   A* const shares = reinterpret_cast<A*>(prim::SharedMemory());
   const int columns = kGatherThreads / s.lanes;
@@ -82,7 +83,8 @@ SumListed(const ListedSums<T> s) {
   prim::SyncBlock();
   if (lane != 0 || column >= s.width) return;
   for (int i = 1; i < s.lanes; ++i) sum += shares[i * columns + column_here];
-  s.sums[number * s.sums_stride + column] = prim::FromFloat<T>(sum);
+  Out& result = s.sums[number * s.sums_stride + column];
+  result = prim::FromFloat<Out>(s.accumulate ? prim::ToFloat(result) + sum : sum);
 }
 
 // Grids and lists count with 32 bits.
@@ -104,13 +106,14 @@ Error RunGather(const IndexedRows& x, const T* from, std::int64_t width, T* to, 
   return Launch(Gather<T>, config, x, from, width, to, stride);
 }
 
-template <typename T>
+template <typename T, typename Out>
 Error RunListedSums(const IndexedRows& x, const RowLists& lists, const T* data, std::int64_t stride,
-                    std::int64_t width, T* sums, std::int64_t sums_stride, Stream stream) {
+                    std::int64_t width, Out* sums, std::int64_t sums_stride, Stream stream,
+                    bool accumulate) {
   if (x.count == 0 || width == 0) return "";
-  ListedSums<T> s;
+  ListedSums<T, Out> s;
   s.lists = lists, s.data = data, s.stride = stride, s.sums = sums, s.sums_stride = sums_stride;
-  s.width = width;
+  s.width = width, s.accumulate = accumulate;
   s.lanes = x.rows < 8 * x.count ? 1 : 8;  // a list is short where there are many
   LaunchConfig config;
   config.grid_x = static_cast<unsigned>(x.count);
@@ -118,7 +121,7 @@ Error RunListedSums(const IndexedRows& x, const RowLists& lists, const T* data, 
   config.threads = kGatherThreads;
   config.shared_bytes = kGatherThreads * sizeof(ComputeType<T>);
   config.stream = stream;
-  return Launch(SumListed<T>, config, s);
+  return Launch(SumListed<T, Out>, config, s);
 }
 
 }  // namespace tfrnn::cuda

@@ -49,13 +49,26 @@ std::size_t Layer<CellT, T>::ForwardWorkspace(const ForwardArgs<T>* directions, 
 }
 
 template <template <typename> class CellT, typename T>
+std::size_t Layer<CellT, T>::CarryBytes(const RnnShape& s, const RnnOptions& o) {
+  using Cell = CellT<ComputeType<T>>;
+  if constexpr (Cell::kRecurrent) {
+    if (!o.general) return CarryOf<ForwardPass, CellT, T>(s) * sizeof(ComputeType<T>);
+  }
+  ForwardArgs<T> args;
+  args.shape = s, args.options = o;
+  return GeneralForwardSpace<Cell, T>(args, {}, nullptr).carried_bytes;
+}
+
+template <template <typename> class CellT, typename T>
 std::size_t Layer<CellT, T>::BackwardWorkspace(const BackwardArgs<T>* directions, int count,
                                                const Plan& plan) {
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = directions[0].shape;
   if constexpr (Cell::kRecurrent) {
     if (!directions[0].options.general) {
-      return LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, count}, plan);
+      Arena arena(nullptr);
+      if (s.total > 0) arena.Take<ComputeType<T>>(CarryOf<BackwardPass, CellT, T>(s));
+      return arena.used() + LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, count}, plan);
     }
   }
   return GeneralBackwardSpace<Cell, T>(directions[0], {}, nullptr).bytes;
@@ -91,6 +104,8 @@ Error Layer<CellT, T>::Forward(const ForwardArgs<T>* directions, int count,
         for (int i = 0; i < Cell::kStates; ++i) {
           loop.initial[i] = a.initial[i], loop.final[i] = a.final[i];
         }
+        loop.carry_in = static_cast<const ComputeType<T>*>(a.carry_in);
+        loop.carry_out = static_cast<ComputeType<T>*>(a.carry_out);
         if (a.reserve_space == nullptr) {
           loop.gates_width = Cell::kGates * s.units;
           loop.gates = arena.Take<T>(s.time * s.batch * loop.gates_width);
@@ -123,6 +138,7 @@ Error Layer<CellT, T>::Backward(const BackwardArgs<T>* directions, int count,
   if constexpr (Cell::kRecurrent) {
     if (!directions[0].options.general) {
       if (s.batch == 0) return "";
+      Arena arena(directions[0].workspace);
       BackwardLoop<T> loops[kMaxDirections];
       for (int d = 0; d < count; ++d) {
         const BackwardArgs<T>& a = directions[d];
@@ -138,9 +154,12 @@ Error Layer<CellT, T>::Backward(const BackwardArgs<T>* directions, int count,
           loop.stepped[i] = reserve.stepped[i];
           loop.dfinal[i] = a.dfinal[i], loop.dinitial[i] = a.dinitial[i];
         }
+        if (s.total == 0) continue;
+        loop.carry_out = arena.Take<ComputeType<T>>(CarryOf<BackwardPass, CellT, T>(s));
+        if (a.continues) loop.carry_in = loop.carry_out;
       }
-      return RunLoop<BackwardPass, CellT, T>(loops, count, plan, options.blas,
-                                             directions[0].workspace, stream);
+      return RunLoop<BackwardPass, CellT, T>(loops, count, plan, options.blas, arena.rest(),
+                                             stream);
     }
   }
   return GeneralBackward<CellT, T>(directions, count, options, plan, stream);
@@ -175,13 +194,19 @@ Error Layer<CellT, T>::InputGradient(const InputGradientArgs<T>& a, const CallOp
   return "";
 }
 
-template <template <typename> class CellT, typename T>
-Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const CallOptions& options,
-                                      Stream stream) {
+// Out: T, or what a segment sums up in.
+template <template <typename> class CellT, typename T, typename Out>
+Error RunWeightGradient(const WeightGradientArgs<T>& a, const WeightResults<Out>& results,
+                        const WeightGradientSpace<CellT<ComputeType<T>>, T>& space,
+                        const CallOptions& options, Stream stream) {
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = a.shape;
   const std::int64_t rows = s.time * s.batch, width = Cell::kSaved * s.units;
-  const WeightGradientSpace<Cell, T> space(a, a.workspace);
+  const auto gemm_of = [&](std::int64_t m, std::int64_t n) {
+    Gemm g = GemmOf<T>(m, n, rows, options);
+    g.output = ElementOf<Out>(), g.accumulate = a.continues;
+    return g;
+  };
   for (const bool recurrent : {false, true}) {
     if (recurrent && !Cell::kRecurrent) continue;
     const T* const factors = recurrent ? space.recurrent_factors : a.input_dropout;
@@ -191,9 +216,9 @@ Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const Call
     const int most = factors == nullptr || shared ? Cell::kGates : 1;
     for (GateRun run{}; run.gate + run.count < Cell::kGates;) {
       run = NextRun<Cell>(run.gate + run.count, recurrent, most);
-      Gemm g = GemmOf<T>(depth, run.count * s.units, rows, options);
+      Gemm g = gemm_of(depth, run.count * s.units);
       g.b = {sums + run.sum * s.units, width, false};
-      g.c = (recurrent ? a.drecurrent_kernel : a.dkernel) + run.gate * s.units;
+      g.c = (recurrent ? results.drecurrent_kernel : results.dkernel) + run.gate * s.units;
       g.c_stride = Cell::kGates * s.units;
       const T* multiplied = recurrent ? space.previous_h : a.x;
       std::int64_t stride = depth;
@@ -210,22 +235,44 @@ Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const Call
       }
       g.a = {multiplied, stride, true};
       if (error.empty()) {
-        error = !recurrent && a.indices != nullptr ? RunIndexedGradient(a, space.lists, g, stream)
-                                                   : RunGemm<T>(g, options.blas, stream);
+        error = !recurrent && a.indices != nullptr
+                    ? RunIndexedGradient<T, Out>(a, space.lists, g, stream)
+                    : RunGemm<T>(g, options.blas, stream);
       }
-      if (error.empty() && a.dbias != nullptr && (!recurrent || Cell::kBiases == 2)) {
-        error =
-            RunColumnSums(sums + run.sum * s.units, rows, g.n, width, space.column_sums,
-                          a.dbias + ((recurrent ? Cell::kGates : 0) + run.gate) * s.units, stream);
+      if (error.empty() && results.dbias != nullptr && (!recurrent || Cell::kBiases == 2)) {
+        error = RunColumnSums(sums + run.sum * s.units, rows, g.n, width, space.column_sums,
+                              results.dbias + ((recurrent ? Cell::kGates : 0) + run.gate) * s.units,
+                              stream, a.continues);
       }
       if (!error.empty()) return error;
     }
   }
   if (s.projection == 0) return "";
-  Gemm g = GemmOf<T>(s.units, s.projection, rows, options);
+  Gemm g = gemm_of(s.units, s.projection);
   g.a = {space.hidden, s.units, true}, g.b = {space.projected, s.projection, false};
-  g.c = a.dprojection, g.c_stride = s.projection;
+  g.c = results.dprojection, g.c_stride = s.projection;
   return RunGemm<T>(g, options.blas, stream);
+}
+
+template <template <typename> class CellT, typename T>
+Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const CallOptions& options,
+                                      Stream stream) {
+  using A = ComputeType<T>;
+  const WeightGradientSpace<CellT<A>, T> space(a, a.workspace);
+  const WeightResults<T> results = {a.dkernel, a.drecurrent_kernel, a.dbias, a.dprojection};
+  if constexpr (!std::is_same_v<T, A>) {
+    if (a.shape.total > 0) {
+      Error error = RunWeightGradient<CellT>(a, space.sums, space, options, stream);
+      if (!error.empty() || a.shape.first > 0) return error;
+      const auto to = results.All();
+      const auto from = space.sums.All();
+      for (std::size_t i = 0; i < to.size() && error.empty(); ++i) {
+        if (to[i] != nullptr) error = RunRound(from[i], space.sizes[i], to[i], stream);
+      }
+      return error;
+    }
+  }
+  return RunWeightGradient<CellT>(a, results, space, options, stream);
 }
 
 }  // namespace tfrnn::cuda

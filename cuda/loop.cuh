@@ -115,6 +115,13 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
   }
 }
 
+// Elements of what a pass over a segment hands to the next.
+template <template <template <typename> class, typename, int> class PassT,
+          template <typename> class CellT, typename T>
+std::int64_t CarryOf(const RnnShape& s) {
+  return PassT<CellT, T, 1>::Unit::kCarried * s.batch * s.units;
+}
+
 // Whether there is a persistent kernel at all.
 template <typename Cell, typename T>
 constexpr bool kHasPersistent = Cell::kPhases == 1 && sizeof(T) <= 4;

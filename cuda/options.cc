@@ -39,11 +39,4 @@ std::string GeneralReason(const Features& features) {
   return "";
 }
 
-std::string Unsupported(const Features& features) {
-  if (features.recompute > 0) {
-    return "recompute is " + std::to_string(features.recompute) + "; expected 0 on a GPU";
-  }
-  return "";
-}
-
 }  // namespace tfrnn::cuda

@@ -1,7 +1,6 @@
 // What a call asks for beyond a plain recurrence, as far as its kernels differ. Pure C++.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,6 @@ struct Features {
   bool input_dropout = false;     // by given factors
   bool per_gate_dropout = false;  // of h, by given factors that differ between the gates
   bool state_dropout = false;     // factors of the h that a step starts from
-  // Without any kernel on a GPU.
-  std::int64_t recompute = 0;  // segments of so many steps; 0: none
 };
 
 // What takes the general kernels, one launch a step, and why.
@@ -37,8 +34,5 @@ Features FeaturesOf(const RnnOptions& options);
 // Why the call takes the general kernels, or "" if the plain ones serve. RnnOptions::general tells
 // the launchers.
 std::string GeneralReason(const Features& features);
-
-// What the call asks for that has no kernel at all, as what was found and what is expected, or "".
-std::string Unsupported(const Features& features);
 
 }  // namespace tfrnn::cuda

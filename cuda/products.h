@@ -14,11 +14,16 @@ Error RunGemm(const Gemm& gemm, const Blas& blas, Stream stream);
 
 constexpr int kSumChunks = 64;
 
-// sums [columns] of the rows of data, `stride` elements apart. T: Out or what it is computed in.
+// sums [columns] of the rows of data, `stride` elements apart, besides what they are if asked to
+// accumulate. Of T and Out one is what the other is computed in, or both are the same.
 // workspace: kSumChunks * columns elements of the type that T is computed in.
 template <typename T, typename Out>
 Error RunColumnSums(const T* data, std::int64_t rows, std::int64_t columns, std::int64_t stride,
-                    void* workspace, Out* sums, Stream stream);
+                    void* workspace, Out* sums, Stream stream, bool accumulate = false);
+
+// to := from, rounded.
+template <typename T>
+Error RunRound(const ComputeType<T>* from, std::int64_t count, T* to, Stream stream);
 
 // Rows of all steps, `width` wide, and the factors [B, width] of the rows of each batch row.
 template <typename T>
@@ -56,9 +61,11 @@ struct RowLists {
 };
 Error RunListRows(const IndexedRows& x, const RowLists& lists, Stream stream);
 
-// sums [count, width] of the listed rows of data; rows lie a stride apart in both.
-template <typename T>
+// sums [count, width] of the listed rows of data, as of RunColumnSums; rows lie a stride apart in
+// both. Out: T or what it is computed in.
+template <typename T, typename Out>
 Error RunListedSums(const IndexedRows& x, const RowLists& lists, const T* data, std::int64_t stride,
-                    std::int64_t width, T* sums, std::int64_t sums_stride, Stream stream);
+                    std::int64_t width, Out* sums, std::int64_t sums_stride, Stream stream,
+                    bool accumulate = false);
 
 }  // namespace tfrnn::cuda

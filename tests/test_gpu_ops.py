@@ -16,7 +16,18 @@ from cells import (
     random_mask,
     random_tensors,
 )
-from emulated_gpu import OPS, SUFFIXES, needs_emulated_gpu, on_emulated_gpu
+from emulated_gpu import (
+    DTYPES,
+    OPS,
+    POLICIES,
+    SIZES,
+    SUFFIXES,
+    compare,
+    draws,
+    needs_emulated_gpu,
+    on_emulated_gpu,
+    run,
+)
 from gradients import values_and_gradients
 from problems import build, everything
 from problems import every_cell as every_problem
@@ -26,36 +37,7 @@ import tfrnn_ops
 from tfrnn_ops import _build_info
 from tfrnn_ops.fused import Direction
 
-pytestmark = needs_emulated_gpu
-DTYPES = ("float64", "float32", "float16", "bfloat16")
-POLICIES = ("stepwise", "block", "cluster", "grid")
-SIZES = (3, 5, 7, 20)
-
-
-@pytest.fixture(autouse=True)
-def exact_float32():
-    """Products of float32 as exact as the CPU's, unless a test asks for TF32."""
-    before = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    yield
-    tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
-def run(case, tensors, *, kind=None, **options):
-    """Values and gradients of a function, on the emulated GPU and on the CPU in float64."""
-
-    def compute(given, function=case.function):
-        return values_and_gradients(lambda: call(function, case, given, **options), given.all())
-
-    got = on_emulated_gpu(lambda: compute(tensors))
-    want = compute(tensors.cast("float64"))
-    assert_close(got[0], want[0], kind)
-    assert_close(got[1], want[1], kind, floor=1.0)
-    return got
-
-
-def draws(training=True, **rates):
-    return {"training": training, "seed": tf.constant([3, 5]), **rates}
+pytestmark = [needs_emulated_gpu, pytest.mark.usefixtures("exact_float32")]
 
 
 @every_cell_and_ind_rnn
@@ -120,26 +102,6 @@ def test_every_policy(monkeypatch, policy, dtype):
     monkeypatch.setenv("TFRNN_GPU_PLAN", policy)
     tensors = random_tensors(LSTM, 9, 5, 7, 40, dtype=dtype)
     run(LSTM, tensors, mask=tf.constant(random_mask(9, 5)))
-
-
-def compare(given, **options):
-    """The same of a problem with any option, on the emulated GPU and on the CPU."""
-    weights = dict(given.weights)
-    own = [weights.pop(name, None) for name in ("kernel", "recurrent_kernel", "bias")]
-    states = given.states if len(given.states) > 1 else given.states[0]
-    variables = given.arrays()
-
-    def compute():
-        function = getattr(tfrnn_ops, given.name)
-
-        def run():
-            return tf.nest.flatten(function(given.inputs, states, *own, **weights, **options))
-
-        return values_and_gradients(run, variables)
-
-    (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
-    assert_close(got, want)
-    assert_close(dgot, dwant, floor=1.0)
 
 
 @every_problem
@@ -208,76 +170,6 @@ def test_given_factors_of_dropout(case, shared):
     (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
     assert_close(got, want)
     assert_close(dgot, dwant, floor=1.0)
-
-
-def run_indices(case, indices, *, dtype="float64", features=7, **options):
-    """Values and gradients where integers take the place of inputs, here and on the CPU."""
-    batch, time = indices.shape if not options.get("time_major") else indices.shape[::-1]
-    tensors = random_tensors(case, batch, time, features, 20, dtype=dtype)
-    exact = tensors.cast("float64")
-    tensors.inputs = exact.inputs = tf.constant(indices, tf.int32)
-
-    def compute(given):
-        variables = given.all()[1:]
-        return values_and_gradients(lambda: call(case.function, case, given, **options), variables)
-
-    got, want = on_emulated_gpu(lambda: compute(tensors)), compute(exact)
-    assert_close(got[0], want[0])
-    assert_close(got[1], want[1], floor=1.0)
-    return got
-
-
-NUMBERS = np.random.default_rng(1).integers(-2, 9, [3, 5])
-
-
-@every_cell_and_ind_rnn
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_integers_in_place_of_one_hot_rows(case, dtype):
-    first, second = (run_indices(case, NUMBERS, dtype=dtype) for _ in range(2))
-    assert_same_bits(tf.nest.flatten(first), tf.nest.flatten(second))
-
-
-@every_cell_and_ind_rnn
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"mask": tf.constant(random_mask(3, 5)), "go_backwards": True},
-        {**draws(recurrent_dropout=0.4, zoneout=0.3)},
-        {"time_major": True},
-    ],
-    ids=["masked", "noise", "time_major"],
-)
-def test_integers_with_options(case, options):
-    numbers = NUMBERS.T if options.get("time_major") else NUMBERS
-    run_indices(case, numbers, **options)
-
-
-@pytest.mark.parametrize("shape", [(3, 0), (0, 5)], ids=str)
-def test_no_integers(shape):
-    run_indices(LSTM, np.zeros(shape, "int32"))
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_many_numbers_and_every_policy(monkeypatch, policy):
-    monkeypatch.setenv("TFRNN_GPU_PLAN", policy)
-    numbers = np.random.default_rng(2).integers(0, 1000, [3, 5])
-    run_indices(GRU, numbers, features=1000, dtype="float32")
-
-
-@every_cell_and_ind_rnn
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"mask": tf.constant(random_mask(3, 5)), "zero_output_for_mask": False},
-        {**draws(recurrent_dropout=0.4, zoneout=0.3), "sequence_length": [5, 0, 2]},
-        {"go_backwards": True, "activation": "softsign"},
-    ],
-    ids=["alone", "masked", "noise", "backwards"],
-)
-def test_dropout_of_the_state(case, options):
-    factors = np.random.default_rng(3).integers(0, 3, [5, 3, 20]) * 0.75
-    run(case, random_tensors(case, *SIZES), state_dropout_mask=tf.constant(factors), **options)
 
 
 @every_cell_and_ind_rnn
@@ -373,10 +265,6 @@ def fails(error, match, case=LSTM, dtype="float32", **options):
     tensors = random_tensors(case, *SIZES, dtype=dtype)
     with pytest.raises(error, match=match):
         on_emulated_gpu(lambda: call(case.function, case, tensors, **options))
-
-
-def test_options_without_a_kernel():
-    fails(tf.errors.UnimplementedError, "recompute is 2; expected 0 on a GPU", recompute=2)
 
 
 def test_no_gpu(monkeypatch):

@@ -207,6 +207,7 @@ def _gradient_bytes(
             units=sizes["units"],
             projection=sizes.get("outputs") or 0,
             cell_zoneout=options.cell_zoneout,
+            recompute=options.recompute or 0,
             features=list(request.gpu_features),
         )
         return kept

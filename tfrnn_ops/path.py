@@ -220,7 +220,7 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
     if _tensorflow.is_in_xla():
         reasons.append("XLA: the call is compiled by XLA, which cannot hold the fused op")
     if cell.fused is not None and _gpu.has_op(cell.fused.op):
-        missing = _gpu.obstacle(request.gpu_features, request.options.recompute or 0)
+        missing = _gpu.obstacle()
         if missing:
             reasons.append(f"GPU: {missing}")
     asked_for = _reference_forced.get()

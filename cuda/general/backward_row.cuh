@@ -108,7 +108,8 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
   TFRNN_DEVICE void End() const {
     TFRNN_OWN_UNITS(u, a.width) {
       const std::int64_t at = Base::InWidth(u);
-      a.dinitial[0][at] = prim::FromFloat<T>(GradientBefore(0, u));
+      a.h[at] = GradientBefore(0, u);  // for the segment before
+      a.dinitial[0][at] = prim::FromFloat<T>(a.h[at]);
     }
     TFRNN_OWN_UNITS(u, Cell::kStates > 1 ? a.units : 0) {
       a.dinitial[1][Base::InUnits(u)] = prim::FromFloat<T>(a.state[Base::InUnits(u)]);

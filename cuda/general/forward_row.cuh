@@ -27,16 +27,16 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
   TFRNN_DEVICE void Begin() const {
     TFRNN_OWN_UNITS(u, a.width) {
       const std::int64_t at = Base::InWidth(u);
-      a.h[at] = prim::ToFloat(a.initial[0][at]);
+      if (!a.resumes) a.h[at] = prim::ToFloat(a.initial[0][at]);
       if (a.time == 0) a.final[0][at] = a.initial[0][at];
       PutOperands(u, a.h[at], 0);
     }
-    TFRNN_OWN_UNITS(u, Cell::kStates > 1 ? a.units : 0) {
+    TFRNN_OWN_UNITS(u, Cell::kStates > 1 && !a.resumes ? a.units : 0) {
       const std::int64_t at = Base::InUnits(u);
       a.state[at] = prim::ToFloat(a.initial[1][at]);
       if (a.time == 0) a.final[1][at] = a.initial[1][at];
     }
-    if (prim::Thread() == 0) a.started[b] = 0;
+    if (prim::Thread() == 0 && !a.resumes) a.started[b] = 0;
   }
 
   // What the second phase multiplies.

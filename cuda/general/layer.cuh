@@ -23,8 +23,14 @@ Error GeneralForward(const ForwardArgs<T>* directions, int count, const CallOpti
     const GeneralForwardSpace<Cell, T> space(a, options, directions[0].workspace);
     error =
         RunInput<Cell>(a, options, space.loop.gates, space.loop.gates_width, space.dropped, stream);
+    if (error.empty() && a.carry_in != nullptr) {
+      error = CopyOnDevice(space.carried, a.carry_in, space.carried_bytes, stream);
+    }
     if (error.empty()) {
       error = GeneralForwardSteps<CellT, T>(space.loop, options.blas, stream).Run();
+    }
+    if (error.empty() && a.carry_out != nullptr) {
+      error = CopyOnDevice(a.carry_out, space.carried, space.carried_bytes, stream);
     }
   }
   return error;

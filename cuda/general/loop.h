@@ -23,6 +23,7 @@ struct GeneralLoop {
   std::int32_t time = 0, batch = 0, units = 0, width = 0;
   bool exact = true;            // as in LoopBase
   bool drops_per_gate = false;  // h, by recurrent_dropout
+  bool resumes = false;         // goes on with what a segment has left in the workspace
   RnnOptions options;
   Noise noise;
   RowMap input, output;

@@ -4,59 +4,15 @@
 
 #include <type_traits>
 
-#include "csrc/cells/gru.h"
-#include "csrc/cells/gru_reset_before.h"
-#include "csrc/cells/ind_rnn.h"
-#include "csrc/cells/lstm.h"
-#include "csrc/cells/simple_rnn.h"
 #include "csrc/ops/call.h"
 #include "csrc/ops/gpu/calls.h"
+#include "csrc/ops/gpu/kernels.h"
+#include "csrc/ops/gpu/segments.h"
 #include "csrc/ops/gpu/stream.h"
 #include "csrc/ops/rnn_cell.h"
-#include "cuda/launch.h"
 #include "cuda/memory.h"
-#include "cuda/model.h"
 
 namespace tfrnn {
-
-// The name that plans know a cell by.
-template <template <typename> class Cell>
-struct GpuCell;
-template <>
-struct GpuCell<Lstm> {
-  static constexpr cuda::Cell kName = cuda::Cell::kLstm;
-};
-template <>
-struct GpuCell<Gru> {
-  static constexpr cuda::Cell kName = cuda::Cell::kGru;
-};
-template <>
-struct GpuCell<GruResetBefore> {
-  static constexpr cuda::Cell kName = cuda::Cell::kGruResetBefore;
-};
-template <>
-struct GpuCell<SimpleRnn> {
-  static constexpr cuda::Cell kName = cuda::Cell::kSimpleRnn;
-};
-template <>
-struct GpuCell<IndRnn> {
-  static constexpr cuda::Cell kName = cuda::Cell::kIndRnn;
-};
-
-// The functions of a cuda::Layer.
-template <typename T>
-struct GpuKernels {
-  cuda::Cell cell;
-  decltype(&cuda::Layer<Lstm, T>::ReserveBytes) reserve_bytes;
-  decltype(&cuda::Layer<Lstm, T>::ForwardWorkspace) forward_workspace;
-  decltype(&cuda::Layer<Lstm, T>::BackwardWorkspace) backward_workspace;
-  decltype(&cuda::Layer<Lstm, T>::InputGradientWorkspace) input_gradient_workspace;
-  decltype(&cuda::Layer<Lstm, T>::WeightGradientWorkspace) weight_gradient_workspace;
-  decltype(&cuda::Layer<Lstm, T>::Forward) forward;
-  decltype(&cuda::Layer<Lstm, T>::Backward) backward;
-  decltype(&cuda::Layer<Lstm, T>::InputGradient) input_gradient;
-  decltype(&cuda::Layer<Lstm, T>::WeightGradient) weight_gradient;
-};
 
 template <typename TFType>
 class GpuEngine {
@@ -64,36 +20,22 @@ class GpuEngine {
   using TF = TFType;
   using T = typename Storage<TF>::type;
   using Kernels = GpuKernels<T>;
-  static constexpr bool kHasSegments = false;
 
   template <template <typename> class Cell>
   static const Kernels& KernelsOf() {
-    using L = cuda::Layer<Cell, T>;
-    static constexpr Kernels kernels = {GpuCell<Cell>::kName,
-                                        &L::ReserveBytes,
-                                        &L::ForwardWorkspace,
-                                        &L::BackwardWorkspace,
-                                        &L::InputGradientWorkspace,
-                                        &L::WeightGradientWorkspace,
-                                        &L::Forward,
-                                        &L::Backward,
-                                        &L::InputGradient,
-                                        &L::WeightGradient};
-    return kernels;
+    return GpuKernelsOf<Cell, T>();
   }
 
   explicit GpuEngine(const RnnCell<GpuEngine>& cell) : kernels_(*cell.kernels) {}
 
-  // Chooses the kernels, or says why there are none for the call.
+  // Chooses the kernels.
   absl::Status Prepare(tensorflow::OpKernelContext*, Call<T>* call) const {
     call->options.shared_dropout = call->shared_dropout;
     cuda::Features features = FeaturesOf(*call);
     features.input_dropout = call->input_dropout != nullptr;
     features.cell_states = call->cell_states;
-    features.recompute = call->recompute;
     call->options.general = !cuda::GeneralReason(features).empty();
-    const std::string missing = cuda::Unsupported(features);
-    return missing.empty() ? absl::OkStatus() : absl::UnimplementedError(missing);
+    return absl::OkStatus();
   }
 
   // Bytes of the reserve space of a call that keeps all.
@@ -135,6 +77,37 @@ class GpuEngine {
   }
   absl::Status Run(tensorflow::OpKernelContext* ctx, WeightGradientArgs<T>* args, int count) {
     return Products(ctx, args, count, kernels_.weight_gradient_workspace, kernels_.weight_gradient);
+  }
+
+  // A call with `recompute`: of so many steps at once, and what is kept between them.
+  Segments<T> SegmentsOf(const RnnShape& shape, const RnnOptions& options, int64_t steps) const {
+    return {shape, steps, 0, static_cast<int64_t>(kernels_.carry_bytes(shape, options))};
+  }
+  // Directions take turns.
+  absl::Status RunSegments(tensorflow::OpKernelContext* ctx, const Segments<T>& segments,
+                           const ForwardArgs<T>* wholes, int count, uint8_t* const* kept) {
+    cuda::Plan plan;
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, wholes[0], 1, &plan));
+    TF_RETURN_IF_ERROR(Begin(ctx, &launch));
+    GpuSegments<T> runs(ctx, kernels_, segments, launch);
+    for (int d = 0; d < count; ++d) {
+      TF_RETURN_IF_ERROR(runs.Forward(wholes[d], plan, kept[d]));
+    }
+    return absl::OkStatus();
+  }
+  absl::Status RunSegments(tensorflow::OpKernelContext* ctx, const Segments<T>& segments,
+                           const RecomputedGradient<T>* wholes, int count) {
+    cuda::Plan forward, backward;
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, wholes[0].forward, 1, &forward));
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, wholes[0].backward, 1, &backward));
+    TF_RETURN_IF_ERROR(Begin(ctx, &launch));
+    GpuSegments<T> runs(ctx, kernels_, segments, launch);
+    for (int d = 0; d < count; ++d) {
+      TF_RETURN_IF_ERROR(runs.Backward(wholes[d], forward, backward));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status Clear(tensorflow::OpKernelContext* ctx, void* data, std::size_t bytes) const {
