@@ -211,10 +211,6 @@ TEST(Plan, TheOptionsOfACallTellSomeOfItsFeatures) {
   expect("activation", [](RnnOptions* o) { o->activation = Activation::kRelu; });
   expect("activation", [](RnnOptions* o) { o->recurrent_activation = Activation::kTanh; });
   expect("bound", [](RnnOptions* o) { o->cell_clip = 1; });
-  Features features;
-  EXPECT_EQ(Unsupported(features), "");
-  features.recompute = 7;
-  EXPECT_EQ(Unsupported(features), "recompute is 7; expected 0 on a GPU");
 }
 
 TEST(Plan, ReasonsNameEveryPolicyAndItsCost) {
