@@ -5,7 +5,7 @@
 // for which nobody waits.
 #pragma once
 
-#include "csrc/cells/functions.h"
+#include "cuda/functions.cuh"
 #include "cuda/noise.cuh"
 
 namespace tfrnn::cuda {
@@ -75,8 +75,8 @@ struct ForwardUnit {
   }
 
   // Two phases: given the sums of phase 0, makes what phase 1 multiplies instead of h.
-  TFRNN_DEVICE void StepFirst(const A (&sums)[Cell::kSums]) {
-    Cell::Prepare(Standard<A>(), sums, state, saved);
+  TFRNN_DEVICE void StepFirst(const Loop& a, const Place& p, const A (&sums)[Cell::kSums]) {
+    Cell::Prepare(FunctionsOf<Cell>(a, p.u), sums, state, saved);
   }
   TFRNN_DEVICE A SecondOperand(const Loop& a, const Place& p, std::int32_t t) const {
     return saved[Cell::kOperand] * OperandFactor(a, t, p.b, p.u);
@@ -86,7 +86,7 @@ struct ForwardUnit {
                          const A (&sums)[Cell::kSums]) {
     if (!active) return;
     A stepped[kStates];
-    Cell::Forward(Standard<A>(), sums, state, stepped, saved);
+    Cell::Forward(FunctionsOf<Cell>(a, p.u), sums, state, stepped, saved);
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       if (s > 0 && a.stepped[s] != nullptr) {
         a.stepped[s][RowOf(a.input, t, p.b) * a.units + p.u] = prim::FromFloat<T>(stepped[s]);
@@ -105,6 +105,12 @@ struct ForwardUnit {
     // A masked step repeats the last output, which is h; there may be none yet.
     const A output = active || (started != 0 && !a.zero_output_for_mask) ? state[0] : A(0);
     a.outputs[RowOf(a.output, t, p.b) * a.output_width + p.u] = prim::FromFloat<T>(output);
+    if constexpr (kHasOptions<Cell> && kStates > 1) {
+      if (a.state_outputs != nullptr) {
+        const A all = active || !a.zero_output_for_mask ? state[1] : A(0);
+        a.state_outputs[RowOf(a.output, t, p.b) * a.units + p.u] = prim::FromFloat<T>(all);
+      }
+    }
     if (a.previous[0] == nullptr || !active) return;
     T* const gates = a.gates + RowOf(a.input, t, p.b) * a.gates_width + p.u;
     TFRNN_UNROLL for (int i = 0; i < Cell::kSaved; ++i) {

@@ -7,7 +7,8 @@
 //
 // How a step crosses the chip: forward_unit.cuh (a unit), product.cuh (the recurrent weights),
 // exchange.cuh (what blocks hand each other) and persistent.cuh (a sequence in one launch), in this
-// order; then stepwise.cuh. With options: general/loop.h, row.cuh, forward_row.cuh, stepwise.cuh.
+// order; then stepwise.cuh, and for what of options these take, functions.cuh. With any option:
+// general/loop.h, row.cuh, forward_row.cuh, stepwise.cuh.
 //
 // A call with shape.total is that of a segment: x, indices, mask, dx and state_dropout are then its
 // own steps, the other rows those of the whole sequence, as csrc/core/args.h says. It has one

@@ -7,8 +7,8 @@
 #include "cuda/around.h"
 #include "cuda/general/layer.cuh"
 #include "cuda/launch.h"
-#include "cuda/loop.cuh"
 #include "cuda/phases.h"
+#include "cuda/plain.cuh"
 #include "cuda/products.h"
 #include "cuda/reserve.h"
 
@@ -31,14 +31,11 @@ template <template <typename> class CellT, typename T>
 std::size_t Layer<CellT, T>::ForwardWorkspace(const ForwardArgs<T>* directions, int count,
                                               const Plan& plan) {
   using Cell = CellT<ComputeType<T>>;
-  const RnnShape& s = directions[0].shape;
+  const ForwardArgs<T>& a = directions[0];
   if constexpr (Cell::kRecurrent) {
-    if (!directions[0].options.general) {
-      Arena arena(nullptr);
-      for (int d = 0; d < count && directions[0].reserve_space == nullptr; ++d) {
-        arena.Take<T>(s.time * s.batch * Cell::kGates * s.units);
-      }
-      return arena.used() + LoopWorkspace<ForwardPass, CellT, T>({s.batch, s.units, count}, plan);
+    if (!a.options.general) {
+      return PlainForwardSpace<CellT, T>(directions, count, {}, nullptr).bytes +
+             LoopWorkspace<ForwardPass, CellT, T>({a.shape.batch, a.shape.units, count}, plan);
     }
   }
   std::size_t bytes = 0;
@@ -66,9 +63,8 @@ std::size_t Layer<CellT, T>::BackwardWorkspace(const BackwardArgs<T>* directions
   const RnnShape& s = directions[0].shape;
   if constexpr (Cell::kRecurrent) {
     if (!directions[0].options.general) {
-      Arena arena(nullptr);
-      if (s.total > 0) arena.Take<ComputeType<T>>(CarryOf<BackwardPass, CellT, T>(s));
-      return arena.used() + LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, count}, plan);
+      return PlainBackwardSpace<CellT, T>(directions, count, {}, nullptr).bytes +
+             LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, count}, plan);
     }
   }
   return GeneralBackwardSpace<Cell, T>(directions[0], {}, nullptr).bytes;
@@ -89,40 +85,15 @@ Error Layer<CellT, T>::Forward(const ForwardArgs<T>* directions, int count,
                                const CallOptions& options, const Plan& plan, Stream stream) {
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = directions[0].shape;
-  Error error = TooLarge(s);
+  const Error error = TooLarge(s);
   if (!error.empty() || s.batch == 0 || s.units == 0) return error;
   if constexpr (Cell::kRecurrent) {
-    if (!directions[0].options.general) {
-      Arena arena(directions[0].workspace);
-      ForwardLoop<T> loops[kMaxDirections];
-      for (int d = 0; d < count; ++d) {
-        const ForwardArgs<T>& a = directions[d];
-        ForwardLoop<T>& loop = loops[d];
-        FillBase(s, a.options, options, &loop);
-        loop.recurrent_kernel = a.recurrent_kernel, loop.bias = a.bias, loop.mask = a.mask;
-        loop.recurrent_dropout = a.recurrent_dropout, loop.outputs = a.outputs;
-        for (int i = 0; i < Cell::kStates; ++i) {
-          loop.initial[i] = a.initial[i], loop.final[i] = a.final[i];
-        }
-        loop.carry_in = static_cast<const ComputeType<T>*>(a.carry_in);
-        loop.carry_out = static_cast<ComputeType<T>*>(a.carry_out);
-        if (a.reserve_space == nullptr) {
-          loop.gates_width = Cell::kGates * s.units;
-          loop.gates = arena.Take<T>(s.time * s.batch * loop.gates_width);
-        } else {
-          const Reserve<Cell, T> reserve(s, a.options, a.reserve_space);
-          loop.gates_width = Cell::kSaved * s.units;
-          loop.gates = reserve.gates;
-          for (int i = 0; i < Cell::kStates; ++i) {
-            loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
-            loop.stepped[i] = reserve.stepped[i];
-          }
-        }
-        error = RunInput<Cell>(a, options, loop.gates, loop.gates_width, static_cast<T*>(nullptr),
-                               stream);
-        if (!error.empty()) return error;
-      }
-      return RunLoop<ForwardPass, CellT, T>(loops, count, plan, options.blas, arena.rest(), stream);
+    const ForwardArgs<T>& a = directions[0];
+    if (!a.options.general) {
+      return AsksForOptions(a.options, a.vectors, a.state_outputs[1])
+                 ? PlainForward<WithOptions<CellT>::template Cell, T>(directions, count, options,
+                                                                      plan, stream)
+                 : PlainForward<CellT, T>(directions, count, options, plan, stream);
     }
   }
   return GeneralForward<CellT, T>(directions, count, options, plan, stream);
@@ -136,30 +107,12 @@ Error Layer<CellT, T>::Backward(const BackwardArgs<T>* directions, int count,
   const Error error = TooLarge(s);
   if (!error.empty() || s.units == 0) return error;
   if constexpr (Cell::kRecurrent) {
-    if (!directions[0].options.general) {
-      if (s.batch == 0) return "";
-      Arena arena(directions[0].workspace);
-      BackwardLoop<T> loops[kMaxDirections];
-      for (int d = 0; d < count; ++d) {
-        const BackwardArgs<T>& a = directions[d];
-        BackwardLoop<T>& loop = loops[d];
-        FillBase(s, a.options, options, &loop);
-        loop.recurrent_kernel = a.recurrent_kernel, loop.mask = a.mask;
-        loop.recurrent_dropout = a.recurrent_dropout, loop.doutputs = a.doutputs;
-        const Reserve<Cell, T> reserve(s, a.options, a.dgates);
-        loop.gates_width = Cell::kSaved * s.units;
-        loop.gates = reserve.gates;
-        for (int i = 0; i < Cell::kStates; ++i) {
-          loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
-          loop.stepped[i] = reserve.stepped[i];
-          loop.dfinal[i] = a.dfinal[i], loop.dinitial[i] = a.dinitial[i];
-        }
-        if (s.total == 0) continue;
-        loop.carry_out = arena.Take<ComputeType<T>>(CarryOf<BackwardPass, CellT, T>(s));
-        if (a.continues) loop.carry_in = loop.carry_out;
-      }
-      return RunLoop<BackwardPass, CellT, T>(loops, count, plan, options.blas, arena.rest(),
-                                             stream);
+    const BackwardArgs<T>& a = directions[0];
+    if (!a.options.general) {
+      return AsksForOptions(a.options, a.vectors, a.dstate_outputs[1])
+                 ? PlainBackward<WithOptions<CellT>::template Cell, T>(directions, count, options,
+                                                                       plan, stream)
+                 : PlainBackward<CellT, T>(directions, count, options, plan, stream);
     }
   }
   return GeneralBackward<CellT, T>(directions, count, options, plan, stream);

@@ -15,7 +15,8 @@ constexpr CellShape ShapeOf() {
 
 // Why the device cannot run a pass as planned, or "".
 inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& shape,
-                        const DeviceLimits& device, int element_size, bool matrices) {
+                        const DeviceLimits& device, int element_size, bool matrices,
+                        bool has_options) {
   const auto expected = [](const char* what, std::int64_t found, const std::string& want) {
     return "plan: " + std::string(what) + " is " + std::to_string(found) + "; expected " + want;
   };
@@ -28,7 +29,7 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
   if (plan.tile_rows != 8 && plan.tile_rows != 16 && plan.tile_rows != 32) {
     return expected("tile_rows", plan.tile_rows, "8, 16 or 32");
   }
-  const int max_warps = plan.tile_rows == 32 ? 8 : kMaxWarps;
+  const int max_warps = plan.tile_rows == 32 || has_options ? 8 : kMaxWarps;
   if (plan.warps < 1 || plan.warps > max_warps) {
     return expected("warps", plan.warps, "1 to " + std::to_string(max_warps));
   }
@@ -85,7 +86,8 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
   Error error = CurrentDevice(&device);
   if (!error.empty()) return error;
   const bool matrices = device.arch >= 80 || std::is_same_v<T, Half>;
-  error = Unsuitable(plan, args.geometry, shape, device, sizeof(T), matrices);
+  error = Unsuitable(plan, args.geometry, shape, device, sizeof(T), matrices,
+                     kHasOptions<typename Pass::Cell>);
   if (!error.empty()) return error;
   for (int d = 0; d < count; ++d) args.directions[d] = directions[d];
 

@@ -53,6 +53,10 @@ struct LoopBase {
   const bool* mask = nullptr;            // input rows of 1
   const T* recurrent_dropout = nullptr;  // [B, U], factors of h as operand of the product
   Noise noise;
+  // For a cell with options, see functions.cuh.
+  Activation activation = Activation::kTanh, recurrent_activation = Activation::kSigmoid;
+  double cell_clip = 0;        // 0: none
+  const T* vectors = nullptr;  // [kVectors, U]
   // What the segment processed before left in place of initial or dfinal, and what this one leaves:
   // fields of [B, U], see Carried of the units. May be the same memory.
   const ComputeType<T>* carry_in = nullptr;
@@ -72,6 +76,7 @@ struct ForwardLoop : LoopBase<T> {
   T* last[kMaxStates] = {};           // with `previous`: a copy of final but of h
   T* stepped[kMaxStates] = {};        // input rows of U: the states but h before zoneout mixes
                                       // them, where it does
+  T* state_outputs = nullptr;         // output rows of U, of a cell with options
 };
 
 template <typename T>
@@ -83,6 +88,9 @@ struct BackwardLoop : LoopBase<T> {
   const T* doutputs = nullptr;       // output rows of U
   const T* dfinal[kMaxStates] = {};  // S of [B, U]
   T* dinitial[kMaxStates] = {};      // S of [B, U]
+  // Of a cell with options:
+  const T* dstate_outputs = nullptr;   // output rows of U
+  ComputeType<T>* dvectors = nullptr;  // [B, kVectors*U], summed up over the steps
 };
 
 static_assert(std::is_trivially_copyable_v<ForwardLoop<float>>);

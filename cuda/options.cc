@@ -9,17 +9,12 @@ const std::vector<Feature>& KnownFeatures() {
       {"layer_norm", &F::layer_norm, "layer normalisation takes two exchanges a step"},
       {"per_gate_dropout", &F::per_gate_dropout,
        "dropout of h with a mask for each gate takes a product each"},
-      {"input_dropout", &F::input_dropout,
-       "dropout of the inputs by given factors has kernels of one launch a step only"},
       {"state_dropout", &F::state_dropout,
        "dropout of the state that a step starts from has kernels of one launch a step only"},
-      {"vectors", &F::vectors, "a vector of weights has kernels of one launch a step only"},
-      {"activations", &F::activations,
-       "an activation other than tanh and sigmoid has kernels of one launch a step only"},
-      {"cell_clip", &F::cell_clip,
-       "a bound on the cell state has kernels of one launch a step only"},
-      {"cell_states", &F::cell_states,
-       "the output of all cell states has kernels of one launch a step only"},
+      {"vectors", &F::vectors, ""},
+      {"activations", &F::activations, ""},
+      {"cell_clip", &F::cell_clip, ""},
+      {"cell_states", &F::cell_states, ""},
   };
   return features;
 }
@@ -34,9 +29,13 @@ Features FeaturesOf(const RnnOptions& o) {
 
 std::string GeneralReason(const Features& features) {
   for (const Feature& feature : KnownFeatures()) {
-    if (features.*feature.asked) return feature.reason;
+    if (features.*feature.asked && *feature.reason != '\0') return feature.reason;
   }
   return "";
+}
+
+bool TakesOptions(const Features& f) {
+  return f.vectors || f.activations || f.cell_clip || f.cell_states;
 }
 
 }  // namespace tfrnn::cuda

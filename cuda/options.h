@@ -15,12 +15,12 @@ struct Features {
   bool activations = false;  // others than tanh and sigmoid
   bool cell_clip = false;
   bool cell_states = false;       // of all steps are put out
-  bool input_dropout = false;     // by given factors
   bool per_gate_dropout = false;  // of h, by given factors that differ between the gates
   bool state_dropout = false;     // factors of the h that a step starts from
 };
 
-// What takes the general kernels, one launch a step, and why.
+// What is more than a plain recurrence. With a reason, it takes the general kernels, one launch a
+// step; with an empty one, plain kernels of a cell with options, whose threads take more registers.
 struct Feature {
   std::string name;
   bool Features::* asked;
@@ -34,5 +34,8 @@ Features FeaturesOf(const RnnOptions& options);
 // Why the call takes the general kernels, or "" if the plain ones serve. RnnOptions::general tells
 // the launchers.
 std::string GeneralReason(const Features& features);
+
+// Whether it takes the cell with options, if not the general kernels: see cuda/functions.cuh.
+bool TakesOptions(const Features& features);
 
 }  // namespace tfrnn::cuda

@@ -141,7 +141,7 @@ struct BackwardPass {
 // kColumns: tiles of 8 batch rows.
 template <template <template <typename> class, typename, int> class PassT,
           template <typename> class CellT, typename T, int kColumns>
-TFRNN_KERNEL(kColumns == 4 ? 256 : 512)
+TFRNN_KERNEL((kColumns == 4 || kHasOptions<CellT<ComputeType<T>>> ? 256 : 512))
 Persistent(const PersistentArgs<typename PassT<CellT, T, kColumns>::Loop> args) {
   using Pass = PassT<CellT, T, kColumns>;
   using Unit = typename Pass::Unit;

@@ -27,7 +27,9 @@ std::string Microseconds(double us) {
 }
 
 // The launch bounds of the kernels leave a thread this many.
-int RegistersOfThread(const Plan& plan) { return plan.tile_rows == 32 ? 255 : 128; }
+int RegistersOfThread(const Call& call, const Plan& plan) {
+  return plan.tile_rows == 32 || TakesOptions(call.features) ? 255 : 128;
+}
 
 // A thread has room for the states of tile_rows / 4 elements.
 int MaxGranules(const Plan& plan) { return plan.warps / 2; }
@@ -172,7 +174,7 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
     return obstacle;
   }
   const int threads = 32 * plan.warps;
-  if (threads * RegistersOfThread(plan) > device.registers) {
+  if (threads * RegistersOfThread(call, plan) > device.registers) {
     return Number(threads) + " threads a block exceed the registers of a multiprocessor";
   }
   if (plan.warps * plan.tile_rows > kMaxWarpRows) {

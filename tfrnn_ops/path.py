@@ -114,7 +114,6 @@ class Request:
             ),
             "cell_clip": "cell_clip" in asked,
             "cell_states": "return_cell_states" in asked,
-            "input_dropout": self.dropout_per_gate and self.drops(self.dropout),
             "per_gate_dropout": self.dropout_per_gate and self.drops(self.recurrent_dropout),
             "state_dropout": self.state_dropout,
         }

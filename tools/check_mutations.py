@@ -3,8 +3,9 @@
     python tools/check_mutations.py [--match TEXT] [--jobs N]
 
 A mutation is compiled into tests/emulator/subset_test.cc, or what has no cell into products_test.cc
-beside it, and survives if the tests pass. A mutation whose text does not stand in its file exactly once is an error: the list has to follow the
-sources. Needs g++ and GoogleTest; uses ccache if it is there.
+beside it, and survives if the tests pass. A mutation whose text does not stand in its file exactly
+once is an error: the list has to follow the sources. Needs g++ and GoogleTest; uses ccache if it is
+there.
 """
 
 import argparse

@@ -22,7 +22,6 @@ struct Call {
   const T *input_dropout = nullptr, *recurrent_dropout = nullptr, *state_dropout = nullptr;
   const T *vectors = nullptr, *layer_norm = nullptr, *projection = nullptr;
   bool shared_dropout = false;  // recurrent_dropout holds one gate's factors, which are all gates'
-  bool cell_states = false;     // the state besides h is put out at every step
   tensorflow::Tensor memory;    // of operands that had to be laid out otherwise
 };
 

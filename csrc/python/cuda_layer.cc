@@ -325,7 +325,7 @@ void Describe(Description* what) {
   features = cuda::FeaturesOf(what->options);
   features.projection = what->shape.projection > 0;
   features.vectors = has("vectors"), features.cell_states = has("cell_states");
-  features.input_dropout = has("input_dropout"), features.state_dropout = has("state_dropout");
+  features.state_dropout = has("state_dropout");
   features.per_gate_dropout = has("recurrent_dropout") && !what->options.shared_dropout;
   what->options.general = !cuda::GeneralReason(features).empty();
 }

@@ -130,7 +130,7 @@ void BindPlan(py::module_& m) {
   m.def("gpu_constants", &GpuConstants, py::arg("arch"),
         "The constants of the latency model: a list of name, value, source and meaning.");
   m.def("gpu_features", &FeatureNames,
-        "What a call may ask for that only kernels of one launch a step take.");
+        "What a call may ask for beyond a plain recurrence, as far as its kernels differ.");
   m.def("gpu_plan", &GpuPlan, py::arg("cell"), py::arg("dtype"), py::arg("batch"), py::arg("units"),
         py::kw_only(), py::arg("directions") = 1, py::arg("backward") = false,
         py::arg("tf32") = false, py::arg("features") = std::vector<std::string>(),

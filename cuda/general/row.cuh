@@ -4,7 +4,6 @@
 #pragma once
 
 #include "cuda/forward_unit.cuh"
-#include "cuda/general/functions.cuh"
 #include "cuda/general/loop.h"
 #include "cuda/phases.h"
 

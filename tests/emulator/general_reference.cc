@@ -38,6 +38,7 @@ void Launch(Args args, std::size_t (*workspace)(const Args&, const cpu::Pool&),
 template <template <typename> class Cell>
 GeneralResults<double> RunGeneralReference(GeneralProblem<double> p) {
   using namespace cpu::baseline;
+  p.options.general = true;
   if (p.options.shared_dropout) {  // the CPU has a mask for each gate
     const std::vector<double> one = p.recurrent_dropout;
     for (int g = 1; g < p.gates; ++g) {

@@ -2,6 +2,7 @@
 // type only, since they have to be compiled anew for each of them.
 #include "tests/emulator/cases.h"
 #include "tests/emulator/general_cases.h"
+#include "tests/emulator/options_cases.h"
 #include "tests/emulator/segments_test.h"
 
 namespace tfrnn::cuda {
@@ -19,6 +20,17 @@ TEST_P(GeneralTest, GruResetBefore) { CheckGeneralLayer<GruResetBefore, double>(
 TEST_P(GeneralTest, IndRnn) { CheckGeneralLayer<IndRnn, double>(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Single, GeneralTest, testing::ValuesIn(SingleCases()), NameOfGeneral);
 INSTANTIATE_TEST_SUITE_P(Mixed, GeneralTest, testing::ValuesIn(MixedCases(12, false)),
+                         NameOfGeneral);
+
+TEST_P(PlainOptionTest, Lstm) {
+  if (IsSmooth(GetParam())) CheckGeneralLayer<Lstm, BFloat16>(GetParam(), false, OptionPlans()[1]);
+  CheckGeneralLayer<Lstm, double>(GetParam(), false);
+}
+TEST_P(PlainOptionTest, Gru) {
+  CheckGeneralLayer<Gru, float>(GetParam(), false, OptionPlans()[2]);
+  CheckGeneralLayer<GruResetBefore, double>(GetParam(), false);
+}
+INSTANTIATE_TEST_SUITE_P(Options, PlainOptionTest, testing::ValuesIn(PlainOptionCases()),
                          NameOfGeneral);
 
 TEST_P(SegmentsTest, Stepwise) {

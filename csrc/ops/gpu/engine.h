@@ -31,10 +31,7 @@ class GpuEngine {
   // Chooses the kernels.
   absl::Status Prepare(tensorflow::OpKernelContext*, Call<T>* call) const {
     call->options.shared_dropout = call->shared_dropout;
-    cuda::Features features = FeaturesOf(*call);
-    features.input_dropout = call->input_dropout != nullptr;
-    features.cell_states = call->cell_states;
-    call->options.general = !cuda::GeneralReason(features).empty();
+    call->options.general = !cuda::GeneralReason(FeaturesOf(*call)).empty();
     return absl::OkStatus();
   }
 
@@ -130,6 +127,11 @@ class GpuEngine {
     return features;
   }
 
+  static bool PutsOutStates(const ForwardArgs<T>& args) { return args.state_outputs[1] != nullptr; }
+  static bool PutsOutStates(const BackwardArgs<T>& args) {
+    return args.dstate_outputs[1] != nullptr;
+  }
+
   absl::Status Begin(tensorflow::OpKernelContext* ctx, GpuLaunch* launch) {
     launch->options.exact = !kFloat || !AllowsTf32();
     return calls_.Begin(ctx, launch);
@@ -158,8 +160,7 @@ class GpuEngine {
     call.batch = args.shape.batch, call.units = args.shape.units, call.directions = directions;
     call.tf32 = kFloat && AllowsTf32();
     call.features = FeaturesOf(args);
-    // Not in the arguments of both passes; whatever takes the general kernels takes the same plan.
-    if (args.options.general) call.features.input_dropout = true;
+    call.features.cell_states = PutsOutStates(args);
     return calls_.PlanFor(call, plan);
   }
 
