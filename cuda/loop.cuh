@@ -26,8 +26,8 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
            std::to_string(device.arch % 10) + ", without matrix instructions for " +
            std::to_string(8 * element_size) + "-bit elements; expected the stepwise policy";
   }
-  if (plan.tile_rows != 8 && plan.tile_rows != 16 && plan.tile_rows != 32) {
-    return expected("tile_rows", plan.tile_rows, "8, 16 or 32");
+  if (plan.tile_rows != 8 && plan.tile_rows != 16 && (plan.tile_rows != 32 || has_options)) {
+    return expected("tile_rows", plan.tile_rows, has_options ? "8 or 16" : "8, 16 or 32");
   }
   const int max_warps = plan.tile_rows == 32 || has_options ? 8 : kMaxWarps;
   if (plan.warps < 1 || plan.warps > max_warps) {
@@ -113,7 +113,11 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
     case 16:
       return Launch(Persistent<PassT, CellT, T, 2>, config, args);
     default:
-      return Launch(Persistent<PassT, CellT, T, 4>, config, args);
+      if constexpr (kHasOptions<typename Pass::Cell>) {
+        return "";  // refused above: such kernels would be the largest by far
+      } else {
+        return Launch(Persistent<PassT, CellT, T, 4>, config, args);
+      }
   }
 }
 

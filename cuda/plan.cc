@@ -31,6 +31,9 @@ int RegistersOfThread(const Call& call, const Plan& plan) {
   return plan.tile_rows == 32 || TakesOptions(call.features) ? 255 : 128;
 }
 
+// Cells with options have no kernels for the largest tile.
+int MaxTileRows(const Call& call) { return TakesOptions(call.features) ? 16 : 32; }
+
 // A thread has room for the states of tile_rows / 4 elements.
 int MaxGranules(const Plan& plan) { return plan.warps / 2; }
 
@@ -172,6 +175,9 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
   if (plan.policy == Policy::kStepwise) return "";
   if (const std::string obstacle = OptionObstacle(call, device); !obstacle.empty()) {
     return obstacle;
+  }
+  if (plan.tile_rows > MaxTileRows(call)) {
+    return "with the call's options a group has at most " + Number(MaxTileRows(call)) + " rows";
   }
   const int threads = 32 * plan.warps;
   if (threads * RegistersOfThread(call, plan) > device.registers) {

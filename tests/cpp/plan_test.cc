@@ -229,7 +229,9 @@ TEST(Plan, OptionsTakeMoreRegistersOfAThread) {
     EXPECT_TRUE(TakesOptions(call.features)) << feature.name;
     for (const char* device : {"H200", "A100", "T4"}) {
       call.dtype = Element::kFloat16;
+      call.batch = 32;
       const Plan plan = PlanFor(call, device).candidate.plan;
+      EXPECT_LE(plan.tile_rows, 16) << feature.name << " on " << device;
       EXPECT_NE(plan.policy, Policy::kStepwise) << feature.name << " on " << device;
       EXPECT_EQ(plan.warps, 8) << feature.name << " on " << device;
     }

@@ -48,7 +48,7 @@ inline bool IsSmooth(const GeneralCase& c) {
 
 inline std::vector<Plan> OptionPlans() {
   return {MakePlan(Policy::kOneBlock, 1, 2, 8, 8), MakePlan(Policy::kCluster, 2, 1, 16, 4),
-          MakePlan(Policy::kGrid, 2, 1, 32, 4)};
+          MakePlan(Policy::kGrid, 2, 2, 8, 4)};
 }
 
 class PlainOptionTest : public testing::TestWithParam<GeneralCase> {};
