@@ -119,6 +119,14 @@ def test_everything_at_once_recomputed(make):
     compare(given.tensors(), mask=tf.constant(random_mask(3, 4)), recompute=3, **options)
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+def test_recompute_with_all_cell_states(monkeypatch, policy):
+    monkeypatch.setenv("TFRNN_GPU_PLAN", policy)
+    tensors = random_tensors(LSTM, 9, 5, 7, 40, dtype="float32")
+    mask = tf.constant(random_mask(9, 5))
+    run_recomputed(LSTM, tensors, 2, mask=mask, return_cell_states=True)
+
+
 @every_cell
 def test_both_directions_recomputed(case):
     layer = tfrnn_ops.Bidirectional(case.layer(20, return_sequences=True, recompute=2))

@@ -44,7 +44,8 @@ class GpuEngine {
   absl::Status Run(tensorflow::OpKernelContext* ctx, ForwardArgs<T>* args, int count) {
     cuda::Plan plan;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, args[0], count, &plan));
+    TF_RETURN_IF_ERROR(
+        PlanFor(cuda::Pass::kForward, args[0], count, PutsOutStates(args[0]), &plan));
     TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     TF_RETURN_IF_ERROR(
         launch.Allocate(ctx, kernels_.forward_workspace(args, count, plan), &args[0].workspace));
@@ -54,7 +55,8 @@ class GpuEngine {
   absl::Status Run(tensorflow::OpKernelContext* ctx, BackwardArgs<T>* args, int count) {
     cuda::Plan plan;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, args[0], count, &plan));
+    TF_RETURN_IF_ERROR(
+        PlanFor(cuda::Pass::kBackward, args[0], count, PutsOutStates(args[0]), &plan));
     TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     for (int d = 0; d < count; ++d) {
       BackwardArgs<T>& a = args[d];
@@ -85,7 +87,8 @@ class GpuEngine {
                            const ForwardArgs<T>* wholes, int count, uint8_t* const* kept) {
     cuda::Plan plan;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, wholes[0], 1, &plan));
+    TF_RETURN_IF_ERROR(
+        PlanFor(cuda::Pass::kForward, wholes[0], 1, PutsOutStates(wholes[0]), &plan));
     TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     GpuSegments<T> runs(ctx, kernels_, segments, launch);
     for (int d = 0; d < count; ++d) {
@@ -97,8 +100,9 @@ class GpuEngine {
                            const RecomputedGradient<T>* wholes, int count) {
     cuda::Plan forward, backward;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, wholes[0].forward, 1, &forward));
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, wholes[0].backward, 1, &backward));
+    const bool states = PutsOutStates(wholes[0].backward);
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, wholes[0].forward, 1, states, &forward));
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, wholes[0].backward, 1, states, &backward));
     TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     GpuSegments<T> runs(ctx, kernels_, segments, launch);
     for (int d = 0; d < count; ++d) {
@@ -127,11 +131,6 @@ class GpuEngine {
     return features;
   }
 
-  static bool PutsOutStates(const ForwardArgs<T>& args) { return args.state_outputs[1] != nullptr; }
-  static bool PutsOutStates(const BackwardArgs<T>& args) {
-    return args.dstate_outputs[1] != nullptr;
-  }
-
   absl::Status Begin(tensorflow::OpKernelContext* ctx, GpuLaunch* launch) {
     launch->options.exact = !kFloat || !AllowsTf32();
     return calls_.Begin(ctx, launch);
@@ -154,13 +153,14 @@ class GpuEngine {
   }
 
   template <typename Args>
-  absl::Status PlanFor(cuda::Pass pass, const Args& args, int directions, cuda::Plan* plan) {
+  absl::Status PlanFor(cuda::Pass pass, const Args& args, int directions, bool puts_out_states,
+                       cuda::Plan* plan) {
     cuda::Call call;
     call.cell = kernels_.cell, call.dtype = cuda::ElementOf<T>(), call.pass = pass;
     call.batch = args.shape.batch, call.units = args.shape.units, call.directions = directions;
     call.tf32 = kFloat && AllowsTf32();
     call.features = FeaturesOf(args);
-    call.features.cell_states = PutsOutStates(args);
+    call.features.cell_states = puts_out_states;
     return calls_.PlanFor(call, plan);
   }
 

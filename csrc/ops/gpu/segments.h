@@ -36,6 +36,16 @@ struct SegmentRows {
   }
 };
 
+// Whether all cell states are asked for.
+template <typename T>
+bool PutsOutStates(const ForwardArgs<T>& args) {
+  return args.state_outputs[1] != nullptr;
+}
+template <typename T>
+bool PutsOutStates(const BackwardArgs<T>& args) {
+  return args.dstate_outputs[1] != nullptr;
+}
+
 template <typename T>
 class GpuSegments {
  public:
@@ -70,13 +80,18 @@ class GpuSegments {
     const RnnShape longest = segments_.Shape(0);
     forward.shape = backward.shape = input.shape = weights.shape = longest;
     TF_RETURN_IF_ERROR(AllocateRows(whole.forward));
-    void* results[1 + kMaxStates];
+    void* results[2 + kMaxStates];
     const int64_t widths[] = {longest.time * longest.Hidden(), longest.Hidden(), longest.units};
     for (int i = 0; i < 3; ++i) {
       TF_RETURN_IF_ERROR(Take(longest.batch * widths[i] * sizeof(T), &results[i]));
     }
     forward.outputs = static_cast<T*>(results[0]);
     forward.final[0] = static_cast<T*>(results[1]), forward.final[1] = static_cast<T*>(results[2]);
+    if (PutsOutStates(whole.backward)) {  // else it would not be the same call
+      TF_RETURN_IF_ERROR(
+          Take(longest.time * longest.batch * longest.units * sizeof(T), &results[3]));
+      forward.state_outputs[1] = static_cast<T*>(results[3]);
+    }
     TF_RETURN_IF_ERROR(
         Take(kernels_.reserve_bytes(longest, forward.options), &forward.reserve_space));
     backward.reserve_space = backward.dgates = forward.reserve_space;
