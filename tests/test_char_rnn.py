@@ -1,4 +1,4 @@
-"""The character model: corpus, training, checkpoints, generation, comparison."""
+"""The character model: training, checkpoints, generation, comparison."""
 
 import csv
 import json
@@ -9,8 +9,6 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tolerance import assert_close, assert_same_bits
 
 pytest.importorskip("tqdm")
@@ -45,61 +43,6 @@ def train(text, tmp_path):
 
 def tiny_model(vocabulary="\n abc", cell="gru", library="tfrnn_ops", embedding=4):
     return CharModel(Architecture(cell, 2, 8, embedding, 0.0, vocabulary), library)
-
-
-# --- corpus ---------------------------------------------------------------------------------
-
-
-@settings(deadline=None)
-@given(st.text(min_size=1))
-def test_vocabulary_round_trip(text):
-    vocabulary = corpus.Vocabulary.of(text, len(text) + 1)
-    ids = vocabulary.encode(text)
-    assert ids.dtype == np.int32
-    assert vocabulary.decode(ids) == text
-
-
-def test_vocabulary_keeps_the_most_frequent():
-    vocabulary = corpus.Vocabulary.of("aaaabbbccd", 3)
-    assert vocabulary.symbols == "ab" + corpus.UNKNOWN
-    assert vocabulary.decode(vocabulary.encode("abcd!")) == "ab" + 3 * corpus.UNKNOWN
-
-
-def test_vocabulary_without_unknown_refuses_strange_characters():
-    with pytest.raises(ValueError, match="é"):
-        corpus.Vocabulary("abc").encode("abé")
-
-
-def test_streams_are_contiguous():
-    ids = np.arange(103, dtype=np.int32)
-    streams = corpus.Streams(ids, batch=3, steps=5)
-    assert (streams.chunks, streams.characters) == (6, 90)
-    inputs, targets = map(
-        np.hstack, zip(*(streams.chunk(n) for n in range(streams.chunks)), strict=True)
-    )
-    np.testing.assert_array_equal(targets, inputs + 1)
-    np.testing.assert_array_equal(inputs, np.arange(30) + np.array([[0], [34], [68]]))
-
-
-def test_split_holds_out_the_last_tenth():
-    training, validation = corpus.split(np.arange(1000), 1, 9, 10**6)
-    assert training.chunk(0)[0][0, 0] == 0
-    assert training.chunk(training.chunks - 1)[1].max() < 900
-    assert validation.chunk(0)[0][0, 0] == 900
-    assert corpus.split(np.arange(1000), 1, 9, 20)[1].chunks == 2
-
-
-def test_standard_library_is_the_default_text():
-    text = corpus.read_text(None)
-    assert len(text) == corpus.LIBRARY_CHARACTERS
-    assert text == corpus.read_text(None)
-    assert text.count("import ") > 100
-
-
-def test_standard_library_without_source(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus.sysconfig, "get_path", lambda name: str(tmp_path))
-    with pytest.raises(UserError, match="--text"):
-        corpus.read_text(None)
 
 
 # --- model and schedule ---------------------------------------------------------------------

@@ -32,10 +32,24 @@ struct BackwardWeights {
   Index factor_stride = 0;  // elements from a gate's dropout factors to the next gate's
 };
 
-// Backward of the cell, or PrepareBackward, for one row and the units of some blocks.
+// What Backward reads of a row for the units of a block, into the caches: rows of a batch lie far
+// apart, so the processor does not foresee the next.
+template <template <typename> class CellT, typename E>
+TFRNN_INLINE void FetchCells(const BackwardWeights<E>& w, Index block, const BackwardRow<E>& row) {
+  using L = Layout<CellT, E>;
+  const Index unit = block * L::kBlock;
+  Prefetch<L::kRow>(row.saved + block * w.panel_stride);
+  Prefetch<L::kBlock>(row.doutput + unit);
+  Prefetch<L::kBlock>(row.h + unit);
+  for (int s = 1; s < L::Cell::kStates; ++s) Prefetch<L::kBlock>(row.prev[s] + unit);
+}
+
+// Backward of the cell, or PrepareBackward, for one row and the units of some blocks. The row
+// after it, if any, is fetched meanwhile.
 template <template <typename> class CellT, typename E, bool kPrepare>
 TFRNN_NOINLINE void BackwardCells(const BackwardWeights<E>& w, Range blocks,
-                                  const BackwardRow<E>& row) {
+                                  const BackwardRow<E>& row,
+                                  const BackwardRow<E>* after = nullptr) {
   using L = Layout<CellT, E>;
   using A = typename L::A;
   using Cell = typename L::Cell;
@@ -45,6 +59,7 @@ TFRNN_NOINLINE void BackwardCells(const BackwardWeights<E>& w, Range blocks,
   for (Index block = blocks.begin; block < blocks.end; ++block) {
     const E* const from = (kPrepare ? row.dsums : row.saved) + block * w.panel_stride;
     E* const to = row.dsums + block * w.panel_stride;
+    if (after != nullptr) FetchCells<CellT>(w, block, *after);
 #pragma GCC unroll 4
     for (int v = 0; v < kU; ++v) {
       const Index unit = block * L::kBlock + v * kN, left = w.units - unit;
@@ -101,8 +116,8 @@ void BackwardProduct(const BackwardWeights<E>& w, Range tiles, Index count,
                                       scratch.panels, scratch.factors, w.factor_stride, scratch.out,
                                       count, add);
   } else {
-    PanelGemm<CellT, E, Gates>(w.recurrent[kPhase], tiles, w.units, w.panel_stride, scratch.panels,
-                               scratch.out, count, add);
+    PanelGemm<CellT, E, Gates>(w.recurrent[kPhase], tiles, w.units, w.units, w.panel_stride,
+                               scratch.panels, scratch.out, count, add);
   }
 }
 
@@ -114,7 +129,7 @@ void BackwardStep(const BackwardWeights<E>& w, const Share& share, Range blocks,
   using Cell = typename Layout<CellT, E>::Cell;
   const bool dropped = rows[0]->factors != nullptr;
   for (Index i = 0; i < count; ++i) {
-    BackwardCells<CellT, E, false>(w, blocks, *rows[i]);
+    BackwardCells<CellT, E, false>(w, blocks, *rows[i], i + 1 < count ? rows[i + 1] : nullptr);
     scratch.panels[i] = rows[i]->dsums;
     scratch.factors[i] = rows[i]->factors;
   }

@@ -97,8 +97,9 @@ void InputGradient(const InputGradientArgs<T>& a, const Pool& pool) {
                                                       /*add=*/false);
         }
       } else {
-        PanelGemm<CellT, E, typename Space::Gates>(space.kernel, tiles, s.units, all * L::kRow,
-                                                   panels, out, count, /*add=*/false);
+        PanelGemm<CellT, E, typename Space::Gates>(space.kernel, tiles, s.input, s.units,
+                                                   all * L::kRow, panels, out, count,
+                                                   /*add=*/false);
       }
       for (Index r = 0; r < count; ++r) {
         const Index t = space.steps[first + r] / s.batch, b = space.steps[first + r] % s.batch;

@@ -72,31 +72,62 @@ constexpr Index TransposedElements(Index width, Index units) {
   return L::Tiles(width) * L::Blocks(units) * Gates::kCount * L::kBlock * L::kColumns;
 }
 
+// A piece of it: to[unit][column] = rows[column][unit], for `count` units of `valid` rows that lie
+// `below` elements apart, and zeros beyond them.
+template <typename L, typename T>
+TFRNN_INLINE void TransposePiece(const T* rows, Index below, Index valid, Index count,
+                                 Scalar<typename L::E>* to) {
+  using E = typename L::E;
+  constexpr Index kUnits = L::kBlock / kDepth<E>;  // in scalars
+  for (Index c = 0; c < L::kColumns; ++c) {
+    const Index units = c < valid ? count : 0;
+    const T* const from = rows + (units > 0 ? c * below : 0);
+    Index u = 0;
+    for (; u < units / kDepth<E>; ++u) {
+      if constexpr (kNarrow<E>) {
+        to[u * L::kColumns + c] = Operand<E>::LoadScalar(from + u * kDepth<E>);
+      } else {
+        to[u * L::kColumns + c] = Load(from[u]);
+      }
+    }
+    if constexpr (kNarrow<E>) {
+      if (units % 2 > 0) to[u++ * L::kColumns + c] = from[units - 1].bits;
+    }
+    for (; u < kUnits; ++u) to[u * L::kColumns + c] = Scalar<E>(0);
+  }
+}
+// The same of a whole piece, vectors at a time.
+template <typename L, typename A>
+TFRNN_INLINE void TransposeWholePiece(const A* rows, Index below, A* to) {
+  constexpr int kN = kLanes<A>;
+  for (Index unit = 0; unit < L::kBlock; unit += kN) {
+    for (Index column = 0; column < L::kColumns; column += kN) {
+      Vec<A> square[kN];
+#pragma GCC unroll 16
+      for (int i = 0; i < kN; ++i) square[i] = LoadVec(rows + (column + i) * below + unit);
+      Transpose<A>(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kN; ++i) StoreVec(to + (unit + i) * L::kColumns + column, square[i]);
+    }
+  }
+}
+
 template <typename L, typename Gates, typename T, typename E>
 TFRNN_NOINLINE void PackTransposed(const T* w, Index width, Index units, Index tile, E* packed) {
   const Index blocks = L::Blocks(units), first_column = tile * L::kColumns;
+  const Index valid = Min(width - first_column, L::kColumns), below = L::Cell::kGates * units;
   auto* to = reinterpret_cast<Scalar<E>*>(packed + tile * TransposedElements<L, Gates>(1, units));
   for (Index block = 0; block < blocks; ++block) {
     const Index first = block * L::kBlock, count = Min(L::kBlock, units - first);
     for (int g = 0; g < Gates::kCount; ++g, to += L::kBlock / kDepth<E> * L::kColumns) {
-      for (Index c = 0; c < L::kColumns; ++c) {
-        const Index row = first_column + c;
-        const Index valid = row < width ? count : 0;
-        const T* from = w;
-        if (valid > 0) from += (row * L::Cell::kGates + Gates::kList.gate[g]) * units + first;
-        Index u = 0;  // in scalars
-        for (; u < valid / kDepth<E>; ++u) {
-          if constexpr (kNarrow<E>) {
-            to[u * L::kColumns + c] = Operand<E>::LoadScalar(from + u * kDepth<E>);
-          } else {
-            to[u * L::kColumns + c] = Load(from[u]);
-          }
+      const T* const rows = w + first_column * below + Gates::kList.gate[g] * units + first;
+      if constexpr (std::is_same_v<T, typename L::A>) {
+        if (valid == L::kColumns && count == L::kBlock) {
+          TransposeWholePiece<L>(rows, below, to);
+          continue;
         }
-        if constexpr (kNarrow<E>) {
-          if (valid % 2 > 0) to[u++ * L::kColumns + c] = from[valid - 1].bits;
-        }
-        for (; u < L::kBlock / kDepth<E>; ++u) to[u * L::kColumns + c] = Scalar<E>(0);
       }
+      TransposePiece<L>(rows, below, valid, count, to);
     }
   }
 }

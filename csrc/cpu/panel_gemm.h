@@ -6,12 +6,17 @@
 
 namespace tfrnn::cpu::TFRNN_ISA {
 
-// acc += panel row · packed, over the blocks of `blocks` and the gates of the set.
-template <template <typename> class CellT, typename E, typename Gates, int kRows>
-TFRNN_INLINE void PanelTile(Vec<ComputeType<E>> (&acc)[kRows][4], const E* const* rows,
-                            Index block_stride, Range blocks, const E* packed) {
+// acc += panel row · packed, over the blocks of `blocks` and the gates of the set. The `after` rows
+// that follow are fetched into the caches meanwhile: pieces of them lie far apart.
+template <template <typename> class CellT, typename E, typename Gates, int kRows, int kVecs>
+TFRNN_INLINE void PanelTile(Vec<ComputeType<E>> (&acc)[kRows][kVecs], const E* const* rows,
+                            Index after, Index block_stride, Range blocks, const E* packed) {
   using L = Layout<CellT, E>;
+  using Columns = PlainColumns<E, kVecs>;
   for (Index block = blocks.begin; block < blocks.end; ++block) {
+    for (Index i = 0; i < after; ++i) {
+      Prefetch<L::kRow>(rows[kRows + i] + block * block_stride);
+    }
     for (int g = 0; g < Gates::kCount;) {
       int end = g + 1;  // sums that lie side by side are one run
       while (end < Gates::kCount && Gates::kList.sum[end] == Gates::kList.sum[end - 1] + 1) ++end;
@@ -21,50 +26,71 @@ TFRNN_INLINE void PanelTile(Vec<ComputeType<E>> (&acc)[kRows][4], const E* const
         a.row[i] = rows[i] + block * block_stride + Gates::kList.sum[g] * L::kBlock;
       }
       const Index depth = (end - g) * L::kBlock;
-      const EveryRow<E, PlainColumns<E>::kStride> b{packed};
-      Accumulate<PlainColumns<E>, kRows, E>(acc, a, b, Products<E>(depth));
+      const EveryRow<E, Columns::kStride> b{packed};
+      Accumulate<Columns, kRows, E>(acc, a, b, Products<E>(depth));
       packed += depth * L::kColumns;
       g = end;
     }
   }
 }
 
-// out[i] (+)= panel row i · packed (see PackTransposed), for the columns of some tiles. `rows` are
-// the panel rows of block 0. Depth is cut so that a piece of packed weights stays in the L2 cache.
-template <template <typename> class CellT, typename E, typename Gates>
-TFRNN_NOINLINE void PanelGemm(const E* packed, Range tiles, Index units, Index block_stride,
-                              const E* const* rows, ComputeType<E>* const* out, Index count,
-                              bool add) {
+// out[i] (+)= panel row i · packed, for the first kVecs vectors of a tile of columns. Depth is cut
+// so that a piece of packed weights stays in the L2 cache.
+template <template <typename> class CellT, typename E, typename Gates, int kVecs>
+TFRNN_INLINE void PanelColumnsGemm(const E* packed, Index tile, Index units, Index block_stride,
+                                   const E* const* rows, ComputeType<E>* const* out, Index count,
+                                   bool add) {
   using L = Layout<CellT, E>;
   using A = typename L::A;
   constexpr Index kBlockDepth = Gates::kCount * L::kBlock;
   constexpr Index kChunk = Max(1, 1024 * kDepth<E> / kBlockDepth);
   const Index blocks = L::Blocks(units);
+  for (Index first = 0; first < blocks; first += kChunk) {
+    const Range chunk{first, Min(first + kChunk, blocks)};
+    const E* const b = packed + (tile * blocks + first) * kBlockDepth * L::kColumns;
+    ForTiles(count, [&](Index row, auto height) {
+      constexpr int kRows = decltype(height)::value;
+      Vec<A> acc[kRows][kVecs];
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+        for (int j = 0; j < kVecs; ++j) {
+          acc[i][j] = add || first > 0 ? LoadVec(out[row + i] + tile * L::kColumns + j * kLanes<A>)
+                                       : Vec<A>{};
+        }
+      }
+      const Index after = Min(kRows, count - row - kRows);
+      PanelTile<CellT, E, Gates>(acc, rows + row, after, block_stride, chunk, b);
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+        for (int j = 0; j < kVecs; ++j) {
+          StoreVec(out[row + i] + tile * L::kColumns + j * kLanes<A>, acc[i][j]);
+        }
+        if (kVecs < 4 && !add) {  // products with zeros
+          for (Index c = kVecs * kLanes<A>; c < L::kColumns; ++c) {
+            out[row + i][tile * L::kColumns + c] = A(0);
+          }
+        }
+      }
+    });
+  }
+}
+
+// The same for some tiles of `width` columns in all (see PackTransposed). `rows` are the panel rows
+// of block 0.
+template <template <typename> class CellT, typename E, typename Gates>
+TFRNN_NOINLINE void PanelGemm(const E* packed, Range tiles, Index width, Index units,
+                              Index block_stride, const E* const* rows, ComputeType<E>* const* out,
+                              Index count, bool add) {
+  using L = Layout<CellT, E>;
   for (Index tile = tiles.begin; tile < tiles.end; ++tile) {
-    for (Index first = 0; first < blocks; first += kChunk) {
-      const Range chunk{first, Min(first + kChunk, blocks)};
-      const E* const b = packed + (tile * blocks + first) * kBlockDepth * L::kColumns;
-      ForTiles(count, [&](Index row, auto height) {
-        constexpr int kRows = decltype(height)::value;
-        Vec<A> acc[kRows][4];
-#pragma GCC unroll 8
-        for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) {
-            acc[i][j] = add || first > 0
-                            ? LoadVec(out[row + i] + tile * L::kColumns + j * kLanes<A>)
-                            : Vec<A>{};
-          }
-        }
-        PanelTile<CellT, E, Gates, kRows>(acc, rows + row, block_stride, chunk, b);
-#pragma GCC unroll 8
-        for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) {
-            StoreVec(out[row + i] + tile * L::kColumns + j * kLanes<A>, acc[i][j]);
-          }
-        }
-      });
+    if (width - tile * L::kColumns <= L::kColumns / 2) {
+      PanelColumnsGemm<CellT, E, Gates, 2>(packed, tile, units, block_stride, rows, out, count,
+                                           add);
+    } else {
+      PanelColumnsGemm<CellT, E, Gates, 4>(packed, tile, units, block_stride, rows, out, count,
+                                           add);
     }
   }
 }

@@ -8,6 +8,8 @@
 #include <arm_neon.h>
 #endif
 
+#include <utility>
+
 #include "csrc/cells/activation.h"
 #include "csrc/cpu/isa.h"
 
@@ -61,6 +63,45 @@ TFRNN_INLINE Vec<A> LoadVec(const A* from) {
 template <typename A>
 TFRNN_INLINE void StoreVec(A* to, Vec<A> x) {
   *reinterpret_cast<typename VectorOf<A>::unaligned*>(to) = x;
+}
+
+// A step of Transpose: swaps the lanes of a that have bit kDistance with those of b that lack it.
+template <int kDistance, typename A, int... kLane>
+TFRNN_INLINE void SwapLanes(Vec<A>& a, Vec<A>& b, std::integer_sequence<int, kLane...>) {
+  constexpr int kCount = sizeof...(kLane);
+  const Vec<A> first = a;
+#if defined(__clang__)
+  a = __builtin_shufflevector(first, b,
+                              (kLane & kDistance ? kLane + kCount - kDistance : kLane)...);
+  b = __builtin_shufflevector(first, b,
+                              (kLane & kDistance ? kLane + kCount : kLane + kDistance)...);
+#else
+  using Bits = typename VectorOf<A>::bits;
+  a = __builtin_shuffle(first, b,
+                        Bits{(kLane & kDistance ? kLane + kCount - kDistance : kLane)...});
+  b = __builtin_shuffle(first, b,
+                        Bits{(kLane & kDistance ? kLane + kCount : kLane + kDistance)...});
+#endif
+}
+// rows[i][j] and rows[j][i] change places.
+template <typename A, int kDistance = 1>
+TFRNN_INLINE void Transpose(Vec<A> (&rows)[kLanes<A>]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes<A>; ++i) {
+    if ((i & kDistance) == 0) {
+      SwapLanes<kDistance, A>(rows[i], rows[i + kDistance],
+                              std::make_integer_sequence<int, kLanes<A>>());
+    }
+  }
+  if constexpr (2 * kDistance < kLanes<A>) Transpose<A, 2 * kDistance>(rows);
+}
+
+// Fetches kCount elements into the caches.
+template <Index kCount, typename E>
+TFRNN_INLINE void Prefetch(const E* from) {
+  constexpr Index kLine = 64 / sizeof(E);
+#pragma GCC unroll 8
+  for (Index i = 0; i < kCount; i += kLine) __builtin_prefetch(from + i);
 }
 
 // a * b + c, rounded once where the instruction set can. Said here and never left to the compiler

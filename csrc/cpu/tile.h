@@ -83,10 +83,27 @@ struct GatheredColumns : PanelColumns<CellT, E, Gates> {
   static constexpr int kStride = PanelColumns<CellT, E, Gates>::kVecs * kLanes<E>;
   static constexpr int Offset(int j) { return j; }
 };
-// Transposed weights packed [k][4 vectors]:
-template <typename E>
+// The same columns of some blocks side by side, whose rows lie `stride` elements apart:
+template <typename Columns, int kBlocks>
+struct RepeatedColumns {
+  static constexpr int kVecs = kBlocks * Columns::kVecs, kTargets = kVecs;
+  static constexpr int Gate(int j) { return Columns::Gate(j % Columns::kVecs); }
+  static constexpr int Target(int j) { return j; }
+};
+template <typename Columns, typename Right>
+struct SideBySide {
+  Right first;
+  Index stride;
+  TFRNN_INLINE auto At(Index k) const { return first.At(k); }
+  template <typename, typename E>
+  TFRNN_INLINE const E* Vector(const E* row, int j) const {
+    return first.template Vector<Columns>(row + j / Columns::kVecs * stride, j % Columns::kVecs);
+  }
+};
+// Transposed weights packed [k][4 vectors], or the first few of them:
+template <typename E, int kCount = 4>
 struct PlainColumns {
-  static constexpr int kVecs = 4, kTargets = 4, kStride = 4 * kLanes<E>;
+  static constexpr int kVecs = kCount, kTargets = kCount, kStride = 4 * kLanes<E>;
   static constexpr int Gate(int) { return 0; }
   static constexpr int Offset(int j) { return j; }
   static constexpr int Target(int j) { return j; }

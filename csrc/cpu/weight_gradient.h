@@ -154,7 +154,7 @@ class GradientSegment {
         if constexpr (kNarrow<E>) {
           JoinRows(k + 1 < count ? from + width : nullptr, from, kCount, to);
         } else {
-          for (int i = 0; i < kCount; ++i) to[i] = from[i];
+          __builtin_memcpy(to, from, sizeof(E) * kCount);
         }
       }
     });
@@ -180,13 +180,16 @@ class GradientSegment {
     const Index t = step / s.batch, b = step % s.batch;
     const Index end = Min(rows.end, depth_);
     if constexpr (kFactor == Factor::kOperand) {
-      for (Index m = rows.begin; m < end; ++m) {
-        const Index block = m / L::kBlock, unit = m % L::kBlock;
-        const A value = Load(dsums_[(block * s.time * s.batch + step) * L::kRow +
-                                    Cell::kOperand * L::kBlock + unit]);
-        for (int g = 0; g < values_; ++g) {
-          Store(factors_ ? value * Load(factors_.Row(Gates::kList.gate[g], b)[m]) : value,
-                to + (m - rows.begin) * values_ + g);
+      for (Index m = rows.begin, until = 0; m < end; m = until) {
+        const Index block = m / L::kBlock;
+        until = Min((block + 1) * L::kBlock, end);
+        const E* const from = dsums_ + (block * s.time * s.batch + step) * L::kRow +
+                              (Cell::kOperand - block) * L::kBlock;
+        E* const piece = to + (m - rows.begin) * values_;
+        if (factors_) {
+          DropRow<Gates>(from, {m, until}, factors_, b, piece);
+        } else {
+          LoadRow(from + m, until - m, piece);
         }
       }
     } else {
@@ -229,37 +232,54 @@ class GradientSegment {
   }
 
   // result rows (+)= packed · panel rows of as many steps; `find` finds them in a block's panel.
+  // Blocks of few columns go side by side, as many as fill a tile.
   template <int kValues, typename Right, typename FindRows>
   TFRNN_NOINLINE void Multiply(Range rows, Index first, Index count, const Scalar<E>* packed,
                                const FindRows& find) const {
-    const Index steps = a_.shape.time * a_.shape.batch;
-    for (Index block = 0; block < L::Blocks(a_.shape.units); ++block) {
-      const Right right = find(dsums_ + block * steps * L::kRow);
-      A* const result = result_ + (block * (depth_ + 1) + rows.begin) * kWidth;
-      ForTiles(rows.end - rows.begin, [&](Index row, auto tile) {
-        constexpr int kRows = decltype(tile)::value;
-        Vec<A> acc[kRows][Columns::kVecs];
-        A* const to = result + row * kWidth;
+    constexpr int kTogether = kNarrow<E> ? 1 : Max(4 / Columns::kVecs, 1);
+    const Index blocks = L::Blocks(a_.shape.units), steps = a_.shape.time * a_.shape.batch;
+    Index block = 0;
+    const auto multiply = [&](auto together) {
+      constexpr int kBlocks = decltype(together)::value;
+      for (; block + kBlocks <= blocks; block += kBlocks) {
+        const Right right = find(dsums_ + block * steps * L::kRow);
+        MultiplyBlocks<kValues, kBlocks>(rows, first, count, packed, block,
+                                         SideBySide<Columns, Right>{right, steps * L::kRow});
+      }
+    };
+    if constexpr (kTogether > 1) multiply(RowCount<kTogether>());
+    multiply(RowCount<1>());
+  }
+
+  template <int kValues, int kBlocks, typename Right>
+  TFRNN_INLINE void MultiplyBlocks(Range rows, Index first, Index count, const Scalar<E>* packed,
+                                   Index block, const Right& right) const {
+    using Own = RepeatedColumns<Columns, kBlocks>;
+    const Index result_of_block = (depth_ + 1) * kWidth;
+    A* const result = result_ + block * result_of_block + rows.begin * kWidth;
+    const auto at = [=](int i, int j) {
+      return j / Columns::kVecs * result_of_block + i * kWidth + j % Columns::kVecs * kLanes<A>;
+    };
+    ForTiles(rows.end - rows.begin, [&](Index row, auto tile) {
+      constexpr int kRows = decltype(tile)::value;
+      Vec<A> acc[kRows][Own::kVecs];
+      A* const to = result + row * kWidth;
 #pragma GCC unroll 8
-        for (int i = 0; i < kRows; ++i) {
+      for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
-          for (int j = 0; j < Columns::kVecs; ++j) {
-            acc[i][j] =
-                first > 0 || a_.continues ? LoadVec(to + i * kWidth + j * kLanes<A>) : Vec<A>{};
-          }
+        for (int j = 0; j < Own::kVecs; ++j) {
+          acc[i][j] = first > 0 || a_.continues ? LoadVec(to + at(i, j)) : Vec<A>{};
         }
-        const PackedRows<E, kRows, kValues> factor{packed +
-                                                   row * Products<E>(kGradientDepth) * kValues};
-        Accumulate<Columns, kRows, E>(acc, factor, right, Products<E>(count));
+      }
+      const PackedRows<E, kRows, kValues> factor{packed +
+                                                 row * Products<E>(kGradientDepth) * kValues};
+      Accumulate<Own, kRows, E>(acc, factor, right, Products<E>(count));
 #pragma GCC unroll 8
-        for (int i = 0; i < kRows; ++i) {
+      for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
-          for (int j = 0; j < Columns::kVecs; ++j) {
-            StoreVec(to + i * kWidth + j * kLanes<A>, acc[i][j]);
-          }
-        }
-      });
-    }
+        for (int j = 0; j < Own::kVecs; ++j) StoreVec(to + at(i, j), acc[i][j]);
+      }
+    });
   }
 
   void Write(Range rows, Range blocks) const {

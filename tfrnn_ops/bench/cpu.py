@@ -1,4 +1,4 @@
-"""The commands that need TensorFlow: `cpu`, `report` and `v1`."""
+"""The commands that need TensorFlow: `cpu`, `report`, `steps` and `v1`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops._programs import UserError, require
-from tfrnn_ops.bench import PROGRAM, machine, plot, report, runner, table, v1
+from tfrnn_ops.bench import PROGRAM, machine, plot, report, runner, steps, table, v1
 from tfrnn_ops.bench.argument_types import at_least, positive, shape, some_of
 from tfrnn_ops.bench.cases import CELLS, DTYPES, MODES, QUICK_SHAPES, SHAPES, Case
 from tfrnn_ops.bench.options import OPTIONS
@@ -49,6 +49,10 @@ def parser() -> argparse.ArgumentParser:
     )
     p = commands.add_parser("v1", help="TF1's dynamic_rnn over its cells against ours")
     v1.add_arguments(p)
+    p = commands.add_parser(
+        "steps", help="single steps in a row: what a call costs beside its step"
+    )
+    steps.add_arguments(p)
     # Listed here for --help; __main__ runs it without TensorFlow.
     commands.add_parser("gpu", help="measure on a GPU, or plan for one that is not there")
     return top
@@ -190,6 +194,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         if args.command == "v1":
             return v1.run(args)
+        if args.command == "steps":
+            return steps.run(args)
         return execute(args, f"{PROGRAM} {shlex.join(argv)}")
     except UserError as error:
         print(f"{PROGRAM} {args.command}: error: {error}", file=sys.stderr)

@@ -236,7 +236,8 @@ class GeneralBackwardWorker : public GeneralBackwardRows<CellT, T> {
   template <int kPhase>
   void Product() const {
     using Gates = GateSet<Cell, kPhase, true>;
-    const Range tiles{0, L::Tiles(kPhase == 0 ? width_ : s_.units)};
+    const Index width = kPhase == 0 ? width_ : s_.units;
+    const Range tiles{0, L::Tiles(width)};
     for (Index i = 0; i < count_; ++i) {
       const Row& row = RowOf(active_[i]);
       operands_[i] = to_.recurrents + row.step * L::kRow;
@@ -247,8 +248,8 @@ class GeneralBackwardWorker : public GeneralBackwardRows<CellT, T> {
                                         operands_, factors_, space_.gate_stride, results_, count_,
                                         /*add=*/false);
     } else {
-      PanelGemm<CellT, A, Gates>(space_.recurrent[kPhase], tiles, s_.units, stride_, operands_,
-                                 results_, count_, /*add=*/false);
+      PanelGemm<CellT, A, Gates>(space_.recurrent[kPhase], tiles, width, s_.units, stride_,
+                                 operands_, results_, count_, /*add=*/false);
     }
   }
 
