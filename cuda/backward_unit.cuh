@@ -21,6 +21,8 @@ struct BackwardUnit {
   A next[kStates];    // the states after the step
   // Of the step under way.
   A saved[Cell::kSaved], previous[kStates], doutput_now, dsums[Cell::kSums];
+  static constexpr int kVectors = kHasOptions<Cell> ? Cell::kVectors : 0;
+  A dvector[kVectors > 0 ? kVectors : 1], dstate_now;
   bool active;
 
   // What lasts from step to step, and from one phase to the other.
@@ -31,7 +33,11 @@ struct BackwardUnit {
   }
 
   TFRNN_DEVICE void Begin(const Loop& a, const Place& p) {
+    if (a.carry_in != nullptr) return LoadCarry(a, p, this);
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
+    TFRNN_UNROLL for (int k = 0; k < kVectors; ++k) {
+      if (a.dvectors != nullptr) VectorGradient(a, p, k) = 0;
+    }
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       dstate[s] = prim::ToFloat(a.dfinal[s][at]);
       next[s] = s > 0 ? prim::ToFloat(a.last[s][at]) : A(0);
@@ -46,6 +52,10 @@ struct BackwardUnit {
     const std::int64_t row = RowOf(a.input, t, p.b);
     active = a.mask == nullptr || a.mask[row];
     doutput_now = prim::ToFloat(a.doutputs[RowOf(a.output, t, p.b) * a.output_width + p.u]);
+    if constexpr (kHasOptions<Cell> && kStates > 1) {
+      const std::int64_t at = RowOf(a.output, t, p.b) * a.units + p.u;
+      dstate_now = a.dstate_outputs == nullptr ? A(0) : A(prim::ToFloat(a.dstate_outputs[at]));
+    }
     const T* const gates = a.gates + row * a.gates_width + p.u;
     TFRNN_UNROLL for (int i = 0; i < Cell::kSaved; ++i) {
       saved[i] = prim::ToFloat(gates[std::int64_t{i} * a.units]);
@@ -62,6 +72,9 @@ struct BackwardUnit {
 
   TFRNN_DEVICE void Step(const Loop& a, const Place& p, std::int32_t t) {
     doutput += doutput_now;
+    if constexpr (kHasOptions<Cell> && kStates > 1) {
+      if (active || !a.zero_output_for_mask) dstate[1] += dstate_now;
+    }
     if (active) {
       A dnext[kStates] = {}, kept[kStates] = {}, stepped[kStates], dprevious[kStates];
       TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
@@ -74,9 +87,12 @@ struct BackwardUnit {
           stepped[s] = prim::ToFloat(a.stepped[s][RowOf(a.input, t, p.b) * a.units + p.u]);
         }
       }
-      Standard<A> fn;
+      auto fn = FunctionsOf<Cell>(a, p.u);
       Cell::Backward(fn, saved, previous, stepped, dnext, dsums, dprevious);
       TFRNN_UNROLL for (int s = 0; s < kStates; ++s) dstate[s] = dprevious[s] + kept[s];
+      if constexpr (kVectors > 0) {
+        TFRNN_UNROLL for (int k = 0; k < kVectors; ++k) dvector[k] = fn.dvector[k];
+      }
     } else {
       TFRNN_UNROLL for (int s = 0; s < Cell::kSums; ++s) dsums[s] = 0;
     }
@@ -87,7 +103,7 @@ struct BackwardUnit {
   // Two phases: given the gradient of what phase 1 multiplied.
   TFRNN_DEVICE void StepSecond(const Loop& a, const Place& p, std::int32_t t, A doperand) {
     if (!active) return;
-    Standard<A> fn;
+    auto fn = FunctionsOf<Cell>(a, p.u);
     Cell::PrepareBackward(fn, saved, previous, doperand * OperandFactor(a, t, p.b, p.u), dsums,
                           dstate);
   }
@@ -97,7 +113,14 @@ struct BackwardUnit {
     return dsums[Cell::RecurrentSum(part)];
   }
 
+  TFRNN_DEVICE A& VectorGradient(const Loop& a, const Place& p, int k) const {
+    return a.dvectors[(std::int64_t{p.b} * kVectors + k) * a.units + p.u];
+  }
+
   TFRNN_DEVICE void Store(const Loop& a, const Place& p, std::int32_t t) const {
+    TFRNN_UNROLL for (int k = 0; k < kVectors; ++k) {
+      if (active && a.dvectors != nullptr) VectorGradient(a, p, k) += dvector[k];
+    }
     T* const gates = a.gates + RowOf(a.input, t, p.b) * a.gates_width + p.u;
     TFRNN_UNROLL for (int s = 0; s < Cell::kSums; ++s) {
       gates[std::int64_t{s} * a.units] = prim::FromFloat<T>(dsums[s]);
@@ -117,11 +140,12 @@ struct BackwardUnit {
     }
   }
 
-  TFRNN_DEVICE void End(const Loop& a, const Place& p) const {
+  TFRNN_DEVICE void End(const Loop& a, const Place& p) {
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       a.dinitial[s][at] = prim::FromFloat<T>(dstate[s]);
     }
+    if (a.carry_out != nullptr) SaveCarry(a, p, this);
   }
 };
 

@@ -18,6 +18,7 @@ struct ColumnSums {
   ComputeType<T>* partial = nullptr;  // [kSumChunks, columns]
   Out* sums = nullptr;                // [columns]
   int chunks = 0;
+  bool accumulate = false;
 };
 
 template <typename T, typename Out>
@@ -47,19 +48,19 @@ TFRNN_KERNEL(256)
 AddChunks(const ColumnSums<T, Out> s) {
   const std::int64_t column = std::int64_t{prim::Block().x} * 256 + prim::Thread();
   if (column >= s.columns) return;
-  ComputeType<T> sum = 0;
+  ComputeType<T> sum = s.accumulate ? prim::ToFloat(s.sums[column]) : 0;
   for (int chunk = 0; chunk < s.chunks; ++chunk) sum += s.partial[chunk * s.columns + column];
   s.sums[column] = prim::FromFloat<Out>(sum);
 }
 
 template <typename T, typename Out>
 Error RunColumnSums(const T* data, std::int64_t rows, std::int64_t columns, std::int64_t stride,
-                    void* workspace, Out* sums, Stream stream) {
+                    void* workspace, Out* sums, Stream stream, bool accumulate) {
   if (columns == 0) return "";
   ColumnSums<T, Out> s;
   s.data = data, s.rows = rows, s.columns = columns, s.stride = stride;
   s.partial = static_cast<ComputeType<T>*>(workspace), s.sums = sums;
-  s.chunks = kSumChunks;
+  s.chunks = kSumChunks, s.accumulate = accumulate;
   if (rows < kSumChunks * 2 * kSumLanes) s.chunks = rows == 0 ? 1 : CeilDiv(rows, 2 * kSumLanes);
   LaunchConfig config;
   config.grid_x = CeilDiv(s.columns, kSumColumns), config.grid_y = s.chunks;
@@ -71,6 +72,21 @@ Error RunColumnSums(const T* data, std::int64_t rows, std::int64_t columns, std:
   LaunchConfig second;
   second.grid_x = CeilDiv(s.columns, 256), second.threads = 256, second.stream = stream;
   return Launch(AddChunks<T, Out>, second, s);
+}
+
+template <typename T>
+TFRNN_KERNEL(256)
+Round(const ComputeType<T>* from, std::int64_t count, T* to) {
+  const std::int64_t at = std::int64_t{prim::Block().x} * 256 + prim::Thread();
+  if (at < count) to[at] = prim::FromFloat<T>(from[at]);
+}
+
+template <typename T>
+Error RunRound(const ComputeType<T>* from, std::int64_t count, T* to, Stream stream) {
+  if (count == 0) return "";
+  LaunchConfig config;
+  config.grid_x = CeilDiv(count, 256), config.threads = 256, config.stream = stream;
+  return Launch(Round<T>, config, from, count, to);
 }
 
 }  // namespace tfrnn::cuda

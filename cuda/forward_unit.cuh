@@ -5,7 +5,7 @@
 // for which nobody waits.
 #pragma once
 
-#include "csrc/cells/functions.h"
+#include "cuda/functions.cuh"
 #include "cuda/noise.cuh"
 
 namespace tfrnn::cuda {
@@ -15,6 +15,22 @@ struct Place {
   std::int32_t b, u;
   bool inside;  // of the batch and the units: else it computes nothing and publishes zeros
 };
+
+// What lasts from step to step, between one segment of a sequence and the next.
+template <typename Loop, typename Unit>
+TFRNN_DEVICE void LoadCarry(const Loop& a, const Place& p, Unit* unit) {
+  const std::int64_t count = std::int64_t{a.batch} * a.units;
+  TFRNN_UNROLL for (int i = 0; i < Unit::kCarried; ++i) {
+    unit->Carried(i) = a.carry_in[i * count + std::int64_t{p.b} * a.units + p.u];
+  }
+}
+template <typename Loop, typename Unit>
+TFRNN_DEVICE void SaveCarry(const Loop& a, const Place& p, Unit* unit) {
+  const std::int64_t count = std::int64_t{a.batch} * a.units;
+  TFRNN_UNROLL for (int i = 0; i < Unit::kCarried; ++i) {
+    a.carry_out[i * count + std::int64_t{p.b} * a.units + p.u] = unit->Carried(i);
+  }
+}
 
 template <template <typename> class CellT, typename T>
 struct ForwardUnit {
@@ -35,6 +51,7 @@ struct ForwardUnit {
   TFRNN_DEVICE A& Carried(int i) { return i < kStates ? state[i] : started; }
 
   TFRNN_DEVICE void Begin(const Loop& a, const Place& p) {
+    if (a.carry_in != nullptr) return LoadCarry(a, p, this);
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) state[s] = prim::ToFloat(a.initial[s][at]);
     started = 0;
@@ -58,8 +75,8 @@ struct ForwardUnit {
   }
 
   // Two phases: given the sums of phase 0, makes what phase 1 multiplies instead of h.
-  TFRNN_DEVICE void StepFirst(const A (&sums)[Cell::kSums]) {
-    Cell::Prepare(Standard<A>(), sums, state, saved);
+  TFRNN_DEVICE void StepFirst(const Loop& a, const Place& p, const A (&sums)[Cell::kSums]) {
+    Cell::Prepare(FunctionsOf<Cell>(a, p.u), sums, state, saved);
   }
   TFRNN_DEVICE A SecondOperand(const Loop& a, const Place& p, std::int32_t t) const {
     return saved[Cell::kOperand] * OperandFactor(a, t, p.b, p.u);
@@ -69,7 +86,7 @@ struct ForwardUnit {
                          const A (&sums)[Cell::kSums]) {
     if (!active) return;
     A stepped[kStates];
-    Cell::Forward(Standard<A>(), sums, state, stepped, saved);
+    Cell::Forward(FunctionsOf<Cell>(a, p.u), sums, state, stepped, saved);
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       if (s > 0 && a.stepped[s] != nullptr) {
         a.stepped[s][RowOf(a.input, t, p.b) * a.units + p.u] = prim::FromFloat<T>(stepped[s]);
@@ -88,6 +105,12 @@ struct ForwardUnit {
     // A masked step repeats the last output, which is h; there may be none yet.
     const A output = active || (started != 0 && !a.zero_output_for_mask) ? state[0] : A(0);
     a.outputs[RowOf(a.output, t, p.b) * a.output_width + p.u] = prim::FromFloat<T>(output);
+    if constexpr (kHasOptions<Cell> && kStates > 1) {
+      if (a.state_outputs != nullptr) {
+        const A all = active || !a.zero_output_for_mask ? state[1] : A(0);
+        a.state_outputs[RowOf(a.output, t, p.b) * a.units + p.u] = prim::FromFloat<T>(all);
+      }
+    }
     if (a.previous[0] == nullptr || !active) return;
     T* const gates = a.gates + RowOf(a.input, t, p.b) * a.gates_width + p.u;
     TFRNN_UNROLL for (int i = 0; i < Cell::kSaved; ++i) {
@@ -95,12 +118,13 @@ struct ForwardUnit {
     }
   }
 
-  TFRNN_DEVICE void End(const Loop& a, const Place& p) const {
+  TFRNN_DEVICE void End(const Loop& a, const Place& p) {
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
       a.final[s][at] = prim::FromFloat<T>(state[s]);
       if (s > 0 && a.last[s] != nullptr) a.last[s][at] = prim::FromFloat<T>(state[s]);
     }
+    if (a.carry_out != nullptr) SaveCarry(a, p, this);
   }
 };
 

@@ -39,8 +39,10 @@ struct Geometry {
   int operand = 0, sums = 0, bias = 0, barriers = 0, bytes = 0;
 };
 
-// Warps of a block, at most: the more rows it has, the more registers each of its threads needs.
-TFRNN_CELL constexpr int MaxWarps(int tile_rows) {
+// Warps of a block, at most: the more rows it has, the more registers each of its threads needs,
+// and a cell with options (see options.h) needs most.
+TFRNN_CELL constexpr int MaxWarps(int tile_rows, bool has_options) {
+  if (has_options) return 8;
   return tile_rows == 8 ? 16 : tile_rows == 16 ? 12 : 8;
 }
 

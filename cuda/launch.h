@@ -8,7 +8,13 @@
 // How a step crosses the chip: forward_unit.cuh (a unit), product.cuh (the recurrent weights),
 // exchange.cuh (what blocks hand each other) and persistent.cuh (a sequence in one launch), in this
 // order; on the way back backward_unit.cuh, reduction.cuh and backward_pass.cuh for three of them;
-// then stepwise.cuh. With options: general/loop.h, row.cuh, forward_row.cuh, stepwise.cuh.
+// then stepwise.cuh, and for what of options these take, functions.cuh. With any option:
+// general/loop.h, row.cuh, forward_row.cuh, stepwise.cuh.
+//
+// A call with shape.total is that of a segment: x, indices, mask, dx and state_dropout are then its
+// own steps, the other rows those of the whole sequence, as csrc/core/args.h says. It has one
+// direction. Gradients are summed up in the type that T is computed in, in the workspace; the first
+// segment, which comes last, rounds them.
 //
 // options.general chooses the kernels of cuda/general, which take any option one launch a step. It
 // must be set where GeneralReason of cuda/options.h gives a reason, and alike in all calls of a
@@ -39,6 +45,9 @@ struct Layer {
   static std::size_t ReserveBytes(const RnnShape& shape, const RnnOptions& options);
   static std::size_t ForwardWorkspace(const ForwardArgs<T>* directions, int count,
                                       const Plan& plan);
+  // Of what a segment of a sequence hands to the next forwards, as carry_out and then carry_in.
+  // Backwards it stays in the workspace that the next call `continues`.
+  static std::size_t CarryBytes(const RnnShape& shape, const RnnOptions& options);
   static std::size_t BackwardWorkspace(const BackwardArgs<T>* directions, int count,
                                        const Plan& plan);
   static std::size_t InputGradientWorkspace(const InputGradientArgs<T>& args);

@@ -7,8 +7,8 @@
 #include "cuda/around.h"
 #include "cuda/general/layer.cuh"
 #include "cuda/launch.h"
-#include "cuda/loop.cuh"
 #include "cuda/phases.h"
+#include "cuda/plain.cuh"
 #include "cuda/products.h"
 #include "cuda/reserve.h"
 
@@ -31,14 +31,11 @@ template <template <typename> class CellT, typename T>
 std::size_t Layer<CellT, T>::ForwardWorkspace(const ForwardArgs<T>* directions, int count,
                                               const Plan& plan) {
   using Cell = CellT<ComputeType<T>>;
-  const RnnShape& s = directions[0].shape;
+  const ForwardArgs<T>& a = directions[0];
   if constexpr (Cell::kRecurrent) {
-    if (!directions[0].options.general) {
-      Arena arena(nullptr);
-      for (int d = 0; d < count && directions[0].reserve_space == nullptr; ++d) {
-        arena.Take<T>(s.time * s.batch * Cell::kGates * s.units);
-      }
-      return arena.used() + LoopWorkspace<ForwardPass, CellT, T>({s.batch, s.units, count}, plan);
+    if (!a.options.general) {
+      return PlainForwardSpace<CellT, T>(directions, count, {}, nullptr).bytes +
+             LoopWorkspace<ForwardPass, CellT, T>({a.shape.batch, a.shape.units, count}, plan);
     }
   }
   std::size_t bytes = 0;
@@ -49,13 +46,25 @@ std::size_t Layer<CellT, T>::ForwardWorkspace(const ForwardArgs<T>* directions, 
 }
 
 template <template <typename> class CellT, typename T>
+std::size_t Layer<CellT, T>::CarryBytes(const RnnShape& s, const RnnOptions& o) {
+  using Cell = CellT<ComputeType<T>>;
+  if constexpr (Cell::kRecurrent) {
+    if (!o.general) return CarryOf<ForwardPass, CellT, T>(s) * sizeof(ComputeType<T>);
+  }
+  ForwardArgs<T> args;
+  args.shape = s, args.options = o;
+  return GeneralForwardSpace<Cell, T>(args, {}, nullptr).carried_bytes;
+}
+
+template <template <typename> class CellT, typename T>
 std::size_t Layer<CellT, T>::BackwardWorkspace(const BackwardArgs<T>* directions, int count,
                                                const Plan& plan) {
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = directions[0].shape;
   if constexpr (Cell::kRecurrent) {
     if (!directions[0].options.general) {
-      return LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, count}, plan);
+      return PlainBackwardSpace<CellT, T>(directions, count, {}, nullptr).bytes +
+             LoopWorkspace<BackwardPass, CellT, T>({s.batch, s.units, count}, plan);
     }
   }
   return GeneralBackwardSpace<Cell, T>(directions[0], {}, nullptr).bytes;
@@ -76,40 +85,15 @@ Error Layer<CellT, T>::Forward(const ForwardArgs<T>* directions, int count,
                                const CallOptions& options, const Plan& plan, Stream stream) {
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = directions[0].shape;
-  Error error = TooLarge(s);
+  const Error error = TooLarge(s);
   if (!error.empty() || s.batch == 0 || s.units == 0) return error;
   if constexpr (Cell::kRecurrent) {
-    if (!directions[0].options.general) {
-      Arena arena(directions[0].workspace);
-      ForwardLoop<T> loops[kMaxDirections];
-      for (int d = 0; d < count; ++d) {
-        const ForwardArgs<T>& a = directions[d];
-        ForwardLoop<T>& loop = loops[d];
-        FillBase(s, a.options, options, &loop);
-        loop.recurrent_kernel = a.recurrent_kernel, loop.bias = a.bias, loop.mask = a.mask;
-        loop.recurrent_dropout = a.recurrent_dropout, loop.outputs = a.outputs;
-        for (int i = 0; i < Cell::kStates; ++i) {
-          loop.initial[i] = a.initial[i], loop.final[i] = a.final[i];
-        }
-        if (a.reserve_space == nullptr) {
-          loop.gates_width = Cell::kGates * s.units;
-          loop.gates = arena.Take<T>(s.time * s.batch * loop.gates_width);
-        } else {
-          const Reserve<Cell, T> reserve(s, a.options, a.reserve_space);
-          loop.gates_width = Cell::kSaved * s.units;
-          loop.gates = reserve.gates;
-          for (int i = 0; i < Cell::kStates; ++i) {
-            loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
-            loop.stepped[i] = reserve.stepped[i];
-          }
-        }
-        Gemm g = GemmOf<T>(s.time * s.batch, Cell::kGates * s.units, a.shape.input, options);
-        g.a = {a.x, a.shape.input, false}, g.b = {a.kernel, g.n, false};
-        g.c = loop.gates, g.c_stride = loop.gates_width;
-        error = RunGemm<T>(g, options.blas, stream);
-        if (!error.empty()) return error;
-      }
-      return RunLoop<ForwardPass, CellT, T>(loops, count, plan, options.blas, arena.rest(), stream);
+    const ForwardArgs<T>& a = directions[0];
+    if (!a.options.general) {
+      return AsksForOptions(a.options, a.vectors, a.state_outputs[1])
+                 ? PlainForward<WithOptions<CellT>::template Cell, T>(directions, count, options,
+                                                                      plan, stream)
+                 : PlainForward<CellT, T>(directions, count, options, plan, stream);
     }
   }
   return GeneralForward<CellT, T>(directions, count, options, plan, stream);
@@ -123,26 +107,12 @@ Error Layer<CellT, T>::Backward(const BackwardArgs<T>* directions, int count,
   const Error error = TooLarge(s);
   if (!error.empty() || s.units == 0) return error;
   if constexpr (Cell::kRecurrent) {
-    if (!directions[0].options.general) {
-      if (s.batch == 0) return "";
-      BackwardLoop<T> loops[kMaxDirections];
-      for (int d = 0; d < count; ++d) {
-        const BackwardArgs<T>& a = directions[d];
-        BackwardLoop<T>& loop = loops[d];
-        FillBase(s, a.options, options, &loop);
-        loop.recurrent_kernel = a.recurrent_kernel, loop.mask = a.mask;
-        loop.recurrent_dropout = a.recurrent_dropout, loop.doutputs = a.doutputs;
-        const Reserve<Cell, T> reserve(s, a.options, a.dgates);
-        loop.gates_width = Cell::kSaved * s.units;
-        loop.gates = reserve.gates;
-        for (int i = 0; i < Cell::kStates; ++i) {
-          loop.previous[i] = reserve.previous[i], loop.last[i] = reserve.last[i];
-          loop.stepped[i] = reserve.stepped[i];
-          loop.dfinal[i] = a.dfinal[i], loop.dinitial[i] = a.dinitial[i];
-        }
-      }
-      return RunLoop<BackwardPass, CellT, T>(loops, count, plan, options.blas,
-                                             directions[0].workspace, stream);
+    const BackwardArgs<T>& a = directions[0];
+    if (!a.options.general) {
+      return AsksForOptions(a.options, a.vectors, a.dstate_outputs[1])
+                 ? PlainBackward<WithOptions<CellT>::template Cell, T>(directions, count, options,
+                                                                       plan, stream)
+                 : PlainBackward<CellT, T>(directions, count, options, plan, stream);
     }
   }
   return GeneralBackward<CellT, T>(directions, count, options, plan, stream);
@@ -177,13 +147,19 @@ Error Layer<CellT, T>::InputGradient(const InputGradientArgs<T>& a, const CallOp
   return "";
 }
 
-template <template <typename> class CellT, typename T>
-Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const CallOptions& options,
-                                      Stream stream) {
+// Out: T, or what a segment sums up in.
+template <template <typename> class CellT, typename T, typename Out>
+Error RunWeightGradient(const WeightGradientArgs<T>& a, const WeightResults<Out>& results,
+                        const WeightGradientSpace<CellT<ComputeType<T>>, T>& space,
+                        const CallOptions& options, Stream stream) {
   using Cell = CellT<ComputeType<T>>;
   const RnnShape& s = a.shape;
   const std::int64_t rows = s.time * s.batch, width = Cell::kSaved * s.units;
-  const WeightGradientSpace<Cell, T> space(a, a.workspace);
+  const auto gemm_of = [&](std::int64_t m, std::int64_t n) {
+    Gemm g = GemmOf<T>(m, n, rows, options);
+    g.output = ElementOf<Out>(), g.accumulate = a.continues;
+    return g;
+  };
   for (const bool recurrent : {false, true}) {
     if (recurrent && !Cell::kRecurrent) continue;
     const T* const factors = recurrent ? space.recurrent_factors : a.input_dropout;
@@ -193,9 +169,9 @@ Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const Call
     const int most = factors == nullptr || shared ? Cell::kGates : 1;
     for (GateRun run{}; run.gate + run.count < Cell::kGates;) {
       run = NextRun<Cell>(run.gate + run.count, recurrent, most);
-      Gemm g = GemmOf<T>(depth, run.count * s.units, rows, options);
+      Gemm g = gemm_of(depth, run.count * s.units);
       g.b = {sums + run.sum * s.units, width, false};
-      g.c = (recurrent ? a.drecurrent_kernel : a.dkernel) + run.gate * s.units;
+      g.c = (recurrent ? results.drecurrent_kernel : results.dkernel) + run.gate * s.units;
       g.c_stride = Cell::kGates * s.units;
       const T* multiplied = recurrent ? space.previous_h : a.x;
       std::int64_t stride = depth;
@@ -211,20 +187,45 @@ Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const Call
         multiplied = space.dropped, stride = depth;
       }
       g.a = {multiplied, stride, true};
-      if (error.empty()) error = RunGemm<T>(g, options.blas, stream);
-      if (error.empty() && a.dbias != nullptr && (!recurrent || Cell::kBiases == 2)) {
-        error =
-            RunColumnSums(sums + run.sum * s.units, rows, g.n, width, space.column_sums,
-                          a.dbias + ((recurrent ? Cell::kGates : 0) + run.gate) * s.units, stream);
+      if (error.empty()) {
+        error = !recurrent && a.indices != nullptr
+                    ? RunIndexedGradient<T, Out>(a, space.lists, g, stream)
+                    : RunGemm<T>(g, options.blas, stream);
+      }
+      if (error.empty() && results.dbias != nullptr && (!recurrent || Cell::kBiases == 2)) {
+        error = RunColumnSums(sums + run.sum * s.units, rows, g.n, width, space.column_sums,
+                              results.dbias + ((recurrent ? Cell::kGates : 0) + run.gate) * s.units,
+                              stream, a.continues);
       }
       if (!error.empty()) return error;
     }
   }
   if (s.projection == 0) return "";
-  Gemm g = GemmOf<T>(s.units, s.projection, rows, options);
+  Gemm g = gemm_of(s.units, s.projection);
   g.a = {space.hidden, s.units, true}, g.b = {space.projected, s.projection, false};
-  g.c = a.dprojection, g.c_stride = s.projection;
+  g.c = results.dprojection, g.c_stride = s.projection;
   return RunGemm<T>(g, options.blas, stream);
+}
+
+template <template <typename> class CellT, typename T>
+Error Layer<CellT, T>::WeightGradient(const WeightGradientArgs<T>& a, const CallOptions& options,
+                                      Stream stream) {
+  using A = ComputeType<T>;
+  const WeightGradientSpace<CellT<A>, T> space(a, a.workspace);
+  const WeightResults<T> results = {a.dkernel, a.drecurrent_kernel, a.dbias, a.dprojection};
+  if constexpr (!std::is_same_v<T, A>) {
+    if (a.shape.total > 0) {
+      Error error = RunWeightGradient<CellT>(a, space.sums, space, options, stream);
+      if (!error.empty() || a.shape.first > 0) return error;
+      const auto to = results.All();
+      const auto from = space.sums.All();
+      for (std::size_t i = 0; i < to.size() && error.empty(); ++i) {
+        if (to[i] != nullptr) error = RunRound(from[i], space.sizes[i], to[i], stream);
+      }
+      return error;
+    }
+  }
+  return RunWeightGradient<CellT>(a, results, space, options, stream);
 }
 
 }  // namespace tfrnn::cuda

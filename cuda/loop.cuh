@@ -16,7 +16,8 @@ constexpr CellShape ShapeOf() {
 
 // Why the device cannot run a pass as planned, or "".
 inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& shape,
-                        const DeviceLimits& device, int element_size, bool matrices) {
+                        const DeviceLimits& device, int element_size, bool matrices,
+                        bool has_options) {
   const auto expected = [](const char* what, std::int64_t found, const std::string& want) {
     return "plan: " + std::string(what) + " is " + std::to_string(found) + "; expected " + want;
   };
@@ -26,11 +27,12 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
            std::to_string(device.arch % 10) + ", without matrix instructions for " +
            std::to_string(8 * element_size) + "-bit elements; expected the stepwise policy";
   }
-  if (plan.tile_rows != 8 && plan.tile_rows != 16 && plan.tile_rows != 32) {
-    return expected("tile_rows", plan.tile_rows, "8, 16 or 32");
+  if (plan.tile_rows != 8 && plan.tile_rows != 16 && (plan.tile_rows != 32 || has_options)) {
+    return expected("tile_rows", plan.tile_rows, has_options ? "8 or 16" : "8, 16 or 32");
   }
-  if (plan.warps < 1 || plan.warps > MaxWarps(plan.tile_rows)) {
-    return expected("warps", plan.warps, "1 to " + std::to_string(MaxWarps(plan.tile_rows)));
+  const int max_warps = MaxWarps(plan.tile_rows, has_options);
+  if (plan.warps < 1 || plan.warps > max_warps) {
+    return expected("warps", plan.warps, "1 to " + std::to_string(max_warps));
   }
   // A thread has registers for plan.tile_rows / 4 pairs of a unit and a row.
   if (g.granules > plan.warps / 2) {
@@ -77,7 +79,8 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
   Error error = CurrentDevice(&device);
   if (!error.empty()) return error;
   const bool matrices = device.arch >= 80 || std::is_same_v<T, Half>;
-  error = Unsuitable(plan, args.geometry, shape, device, sizeof(T), matrices);
+  error = Unsuitable(plan, args.geometry, shape, device, sizeof(T), matrices,
+                     kHasOptions<typename Pass::Cell>);
   if (!error.empty()) return error;
   for (int d = 0; d < count; ++d) args.directions[d] = directions[d];
 
@@ -99,8 +102,19 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
     case 16:
       return Launch(Persistent<PassT, CellT, T, 2>, config, args);
     default:
-      return Launch(Persistent<PassT, CellT, T, 4>, config, args);
+      if constexpr (kHasOptions<typename Pass::Cell>) {
+        return "";  // refused above: such kernels would be the largest by far
+      } else {
+        return Launch(Persistent<PassT, CellT, T, 4>, config, args);
+      }
   }
+}
+
+// Elements of what a pass over a segment hands to the next.
+template <template <template <typename> class, typename, int> class PassT,
+          template <typename> class CellT, typename T>
+std::int64_t CarryOf(const RnnShape& s) {
+  return PassT<CellT, T, 1>::Unit::kCarried * s.batch * s.units;
 }
 
 // Whether there is a persistent kernel at all.

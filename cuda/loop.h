@@ -1,4 +1,5 @@
-// The recurrence of one direction as its kernels see it: plain data, device pointers.
+// The recurrence of one direction as its kernels see it: plain data, device pointers. It may be
+// that of a segment of a longer sequence.
 //
 // T, B, U, G, K, S stand for time, batch, units and the cell's kGates, kSaved, kStates. "rows"
 // marks a tensor of T * B rows in an order that a RowMap tells; all tensors marked "input rows"
@@ -10,6 +11,7 @@
 #include <type_traits>
 
 #include "csrc/core/args.h"
+#include "csrc/core/types.h"
 
 namespace tfrnn::cuda {
 
@@ -26,6 +28,7 @@ TFRNN_CELL std::int64_t RowOf(const RowMap& map, std::int32_t t, std::int32_t b)
 struct Noise {
   std::uint32_t key[2] = {};
   std::uint32_t counter = 0;
+  std::uint32_t first_step = 0;                  // of a segment in its sequence
   bool training = false;                         // zoneout draws; else it takes the expectation
   double zoneout[kMaxStates] = {};               // probability that a state keeps its value
   std::uint32_t zoneout_below[kMaxStates] = {};  // the same, times 2^32
@@ -50,6 +53,14 @@ struct LoopBase {
   const bool* mask = nullptr;            // input rows of 1
   const T* recurrent_dropout = nullptr;  // [B, U], factors of h as operand of the product
   Noise noise;
+  // For a cell with options, see functions.cuh.
+  Activation activation = Activation::kTanh, recurrent_activation = Activation::kSigmoid;
+  double cell_clip = 0;        // 0: none
+  const T* vectors = nullptr;  // [kVectors, U]
+  // What the segment processed before left in place of initial or dfinal, and what this one leaves:
+  // fields of [B, U], see Carried of the units. May be the same memory.
+  const ComputeType<T>* carry_in = nullptr;
+  ComputeType<T>* carry_out = nullptr;
 };
 
 template <typename T>
@@ -65,6 +76,7 @@ struct ForwardLoop : LoopBase<T> {
   T* last[kMaxStates] = {};           // with `previous`: a copy of final but of h
   T* stepped[kMaxStates] = {};        // input rows of U: the states but h before zoneout mixes
                                       // them, where it does
+  T* state_outputs = nullptr;         // output rows of U, of a cell with options
 };
 
 template <typename T>
@@ -76,6 +88,9 @@ struct BackwardLoop : LoopBase<T> {
   const T* doutputs = nullptr;       // output rows of U
   const T* dfinal[kMaxStates] = {};  // S of [B, U]
   T* dinitial[kMaxStates] = {};      // S of [B, U]
+  // Of a cell with options:
+  const T* dstate_outputs = nullptr;   // output rows of U
+  ComputeType<T>* dvectors = nullptr;  // [B, kVectors*U], summed up over the steps
 };
 
 static_assert(std::is_trivially_copyable_v<ForwardLoop<float>>);

@@ -18,11 +18,11 @@ enum RandomStream : std::uint32_t {
 TFRNN_DEVICE std::uint32_t RandomBits(const Noise& noise, std::uint32_t stream, std::int32_t t,
                                       std::int32_t b, std::int32_t u, std::int32_t batch,
                                       std::int32_t units) {
-  const std::uint64_t block =
-      (std::uint64_t{static_cast<std::uint32_t>(t)} * static_cast<std::uint32_t>(batch) +
-       static_cast<std::uint32_t>(b)) *
-          static_cast<std::uint32_t>((units + 3) / 4) +
-      static_cast<std::uint32_t>(u / 4);
+  const std::uint64_t block = (std::uint64_t{noise.first_step + static_cast<std::uint32_t>(t)} *
+                                   static_cast<std::uint32_t>(batch) +
+                               static_cast<std::uint32_t>(b)) *
+                                  static_cast<std::uint32_t>((units + 3) / 4) +
+                              static_cast<std::uint32_t>(u / 4);
   std::uint32_t c[4] = {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
                         stream, noise.counter};
   std::uint32_t key[2] = {noise.key[0], noise.key[1]};

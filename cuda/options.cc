@@ -9,15 +9,12 @@ const std::vector<Feature>& KnownFeatures() {
       {"layer_norm", &F::layer_norm, "layer normalisation takes two exchanges a step"},
       {"per_gate_dropout", &F::per_gate_dropout,
        "dropout of h with a mask for each gate takes a product each"},
-      {"input_dropout", &F::input_dropout,
-       "dropout of the inputs by given factors has kernels of one launch a step only"},
-      {"vectors", &F::vectors, "a vector of weights has kernels of one launch a step only"},
-      {"activations", &F::activations,
-       "an activation other than tanh and sigmoid has kernels of one launch a step only"},
-      {"cell_clip", &F::cell_clip,
-       "a bound on the cell state has kernels of one launch a step only"},
-      {"cell_states", &F::cell_states,
-       "the output of all cell states has kernels of one launch a step only"},
+      {"state_dropout", &F::state_dropout,
+       "dropout of the state that a step starts from has kernels of one launch a step only"},
+      {"vectors", &F::vectors, ""},
+      {"activations", &F::activations, ""},
+      {"cell_clip", &F::cell_clip, ""},
+      {"cell_states", &F::cell_states, ""},
   };
   return features;
 }
@@ -32,18 +29,13 @@ Features FeaturesOf(const RnnOptions& o) {
 
 std::string GeneralReason(const Features& features) {
   for (const Feature& feature : KnownFeatures()) {
-    if (features.*feature.asked) return feature.reason;
+    if (features.*feature.asked && *feature.reason != '\0') return feature.reason;
   }
   return "";
 }
 
-std::string Unsupported(const Features& features) {
-  if (features.recompute > 0) {
-    return "recompute is " + std::to_string(features.recompute) + "; expected 0 on a GPU";
-  }
-  if (features.integers) return "x holds integers; expected floating rows on a GPU";
-  if (features.state_dropout) return "state_dropout is given; expected none on a GPU";
-  return "";
+bool TakesOptions(const Features& f) {
+  return f.vectors || f.activations || f.cell_clip || f.cell_states;
 }
 
 }  // namespace tfrnn::cuda

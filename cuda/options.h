@@ -1,7 +1,6 @@
 // What a call asks for beyond a plain recurrence, as far as its kernels differ. Pure C++.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,15 +15,12 @@ struct Features {
   bool activations = false;  // others than tanh and sigmoid
   bool cell_clip = false;
   bool cell_states = false;       // of all steps are put out
-  bool input_dropout = false;     // by given factors
   bool per_gate_dropout = false;  // of h, by given factors that differ between the gates
-  // Without any kernel on a GPU.
-  std::int64_t recompute = 0;  // segments of so many steps; 0: none
-  bool integers = false;       // in place of x
-  bool state_dropout = false;  // factors of the h that a step starts from
+  bool state_dropout = false;     // factors of the h that a step starts from
 };
 
-// What takes the general kernels, one launch a step, and why.
+// What is more than a plain recurrence. With a reason, it takes the general kernels, one launch a
+// step; with an empty one, plain kernels of a cell with options, whose threads take more registers.
 struct Feature {
   std::string name;
   bool Features::* asked;
@@ -39,7 +35,7 @@ Features FeaturesOf(const RnnOptions& options);
 // the launchers.
 std::string GeneralReason(const Features& features);
 
-// What the call asks for that has no kernel at all, as what was found and what is expected, or "".
-std::string Unsupported(const Features& features);
+// Whether it takes the cell with options, if not the general kernels: see cuda/functions.cuh.
+bool TakesOptions(const Features& features);
 
 }  // namespace tfrnn::cuda

@@ -103,7 +103,8 @@ struct ForwardPass {
   }
   static TFRNN_DEVICE T FirstOperand(const Loop& a, const Place& p) {
     const std::int64_t at = std::int64_t{p.b} * a.units + p.u;
-    return prim::FromFloat<T>(prim::ToFloat(a.initial[0][at]) * OperandFactor(a, 0, p.b, p.u));
+    const auto h = a.carry_in == nullptr ? prim::ToFloat(a.initial[0][at]) : a.carry_in[at];
+    return prim::FromFloat<T>(h * OperandFactor(a, 0, p.b, p.u));
   }
   static TFRNN_DEVICE void Step(const Geometry& g, const Loop& a, const Place& p, int pair,
                                 std::int32_t t, Unit& unit) {
@@ -183,7 +184,7 @@ struct ForwardPass {
 // kColumns: tiles of 8 batch rows.
 template <template <template <typename> class, typename, int> class PassT,
           template <typename> class CellT, typename T, int kColumns>
-TFRNN_KERNEL(32 * MaxWarps(8 * kColumns))
+TFRNN_KERNEL((32 * MaxWarps(8 * kColumns, kHasOptions<CellT<ComputeType<T>>>)))
 Persistent(const PersistentArgs<typename PassT<CellT, T, kColumns>::Loop,
                                 typename PassT<CellT, T, kColumns>::Space>
                args) {

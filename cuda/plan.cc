@@ -27,9 +27,13 @@ std::string Microseconds(double us) {
 
 // The launch bounds of the kernels leave a thread this many: multiples of 8 of the 65536 for as
 // many warps as a block may have, and at most 255.
-int RegistersOfThread(const Plan& plan) {
-  return std::min(255, 65536 / (32 * MaxWarps(plan.tile_rows)) / 8 * 8);
+int RegistersOfThread(const Call& call, const Plan& plan) {
+  const int warps = MaxWarps(plan.tile_rows, TakesOptions(call.features));
+  return std::min(255, 65536 / (32 * warps) / 8 * 8);
 }
+
+// Cells with options have no kernels for the largest tile.
+int MaxTileRows(const Call& call) { return TakesOptions(call.features) ? 16 : 32; }
 
 // A thread has room for the states of tile_rows / 4 elements.
 int MaxGranules(const Plan& plan) { return plan.warps / 2; }
@@ -100,7 +104,7 @@ std::vector<Plan> PlansOf(Policy policy, const Call& call, const Device& device)
     if ((unit_slices == 1) != (policy == Policy::kOneBlock)) continue;
     for (const int rows : kTileRows) {
       for (const int warps : kWarps) {
-        if (warps > MaxWarps(rows)) continue;
+        if (warps > MaxWarps(rows, TakesOptions(call.features))) continue;
         const int batch_slices = CeilDiv(std::max<std::int64_t>(call.batch, 1), rows);
         const Plan plan = {policy, unit_slices, batch_slices, rows, warps};
         if (policy != Policy::kGrid || BlocksOf(call, plan) <= device.multiprocessors) {
@@ -173,13 +177,17 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
   if (const std::string obstacle = OptionObstacle(call, device); !obstacle.empty()) {
     return obstacle;
   }
+  if (plan.tile_rows > MaxTileRows(call)) {
+    return "with the call's options a group has at most " + Number(MaxTileRows(call)) + " rows";
+  }
   const int threads = 32 * plan.warps;
-  if (threads * RegistersOfThread(plan) > device.registers) {
+  if (threads * RegistersOfThread(call, plan) > device.registers) {
     return Number(threads) + " threads a block exceed the registers of a multiprocessor";
   }
-  if (plan.warps > MaxWarps(plan.tile_rows)) {
-    return "a block of " + Number(plan.tile_rows) + " rows has at most " +
-           Number(MaxWarps(plan.tile_rows)) + " warps";
+  const int max_warps = MaxWarps(plan.tile_rows, TakesOptions(call.features));
+  if (plan.warps > max_warps) {
+    return "a block of " + Number(plan.tile_rows) + " rows has at most " + Number(max_warps) +
+           " warps";
   }
   const std::int64_t shared = SharedBytes(call, plan);
   if (shared > device.shared_per_block) {

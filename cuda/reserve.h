@@ -52,21 +52,24 @@ struct Reserve {
   }
 };
 
-inline RowMap RowsOf(const RnnShape& s, bool backwards) {
+// Of the rows of a call. Those of a segment are its own but for results and what comes back of
+// them, which are the `whole` sequence's.
+inline RowMap RowsOf(const RnnShape& s, bool backwards, bool whole = false) {
+  const std::int64_t time = whole && s.total > 0 ? s.total : s.time;
+  const std::int64_t first = whole ? s.first : 0;
   RowMap map;
   map.time_stride = s.time_major ? s.batch : 1;
-  map.batch_stride = s.time_major ? 1 : s.time;
-  if (backwards) {
-    map.first = (s.time - 1) * map.time_stride;
-    map.time_stride = -map.time_stride;
-  }
+  map.batch_stride = s.time_major ? 1 : time;
+  map.first = (backwards ? time - 1 - first : first) * map.time_stride;
+  if (backwards) map.time_stride = -map.time_stride;
   return map;
 }
 
-inline Noise NoiseOf(const RnnOptions& o) {
+inline Noise NoiseOf(const RnnShape& s, const RnnOptions& o) {
   const Philox philox(o.seed, tfrnn::Stream::kRecurrentDropout);
   Noise noise;
   noise.key[0] = philox.key[0], noise.key[1] = philox.key[1], noise.counter = philox.seed;
+  noise.first_step = static_cast<std::uint32_t>(s.first);
   noise.training = o.training;
   const double zoneout[] = {o.zoneout, o.cell_zoneout};
   for (int s = 0; s < 2; ++s) {
@@ -88,9 +91,9 @@ void FillBase(const RnnShape& s, const RnnOptions& o, const CallOptions& options
   loop->zero_output_for_mask = o.zero_output_for_mask;
   loop->exact = options.exact;
   loop->input = RowsOf(s, o.go_backwards);
-  loop->output = RowsOf(s, o.reverse_outputs);
+  loop->output = RowsOf(s, o.reverse_outputs, !s.local_outputs);
   loop->output_width = s.OutputStride();
-  loop->noise = NoiseOf(o);
+  loop->noise = NoiseOf(s, o);
 }
 
 // Why the sizes cannot be handled at all, or "": kernels count with 32 bits.

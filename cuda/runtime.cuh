@@ -62,6 +62,14 @@ inline Error CopyOnDevice(void* to, const void* from, std::size_t bytes, Stream 
                  "cudaMemcpyAsync");
 }
 
+inline Error CopyRowsOnDevice(void* to, std::size_t to_pitch, const void* from,
+                              std::size_t from_pitch, std::size_t bytes, std::size_t count,
+                              Stream stream) {
+  return ErrorOf(cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, bytes, count,
+                                   cudaMemcpyDeviceToDevice, stream),
+                 "cudaMemcpy2DAsync");
+}
+
 template <typename... Parameters>
 Error Launch(void (*kernel)(Parameters...), const LaunchConfig& config,
              const Parameters&... arguments) {

@@ -68,7 +68,7 @@ StepForward(const ForwardLoop<T> a, const StepSpace<T> space, std::int32_t t, St
     }
     unit.AddInput(sums);
     if constexpr (Cell::kPhases == 2) {
-      unit.StepFirst(sums);
+      unit.StepFirst(a, p, sums);
       if (stage == Stage::kBetween) {
         space.operand[at] = prim::FromFloat<T>(unit.SecondOperand(a, p, t));
         return;
@@ -93,8 +93,8 @@ StepBackward(const BackwardLoop<T> a, const StepSpace<T> space, std::int32_t t, 
   const Place p{static_cast<std::int32_t>(at / a.units), static_cast<std::int32_t>(at % a.units),
                 true};
   Unit unit;
-  unit.Begin(a, p);
   if (stage == Stage::kBegin) {
+    unit.Begin(a, p);
     SaveCarried(space, at, count, &unit);
     return;
   }

@@ -17,3 +17,13 @@ def pytest_configure(config):
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def exact_float32():
+    """Products of float32 as exact as the CPU's, unless a test asks for TF32."""
+    tf = pytest.importorskip("tensorflow")
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    yield
+    tf.config.experimental.enable_tensor_float_32_execution(before)

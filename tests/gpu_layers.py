@@ -52,6 +52,12 @@ class Case:
     options: dict = field(default_factory=dict)
 
     @property
+    def constants(self):
+        """The arrays without a gradient."""
+        names = ("mask", "input_dropout", "recurrent_dropout", "state_dropout")
+        return (*names, "inputs") if "indices" in self.operands else names
+
+    @property
     def width(self):
         """Of h."""
         return self.projection or self.units
@@ -80,14 +86,17 @@ class Case:
             arrays["mask"] = rng.random(rows) < 0.6
         if self.projection:
             arrays["projection"] = rng.normal(size=[self.units, self.width], scale=0.4)
+        if "indices" in self.operands:  # two of them name no row
+            arrays["inputs"] = rng.integers(-1, self.features + 1, rows)
         optional = {
             "input_dropout": lambda: drop(gates, self.features),
             "recurrent_dropout": lambda: drop(1 if self.shared_dropout else gates, self.width),
+            "state_dropout": lambda: drop(self.time, self.width),
             "vectors": lambda: rng.normal(size=[vectors, self.units]),
             "layer_norm": lambda: rng.normal(size=[2, norms * self.units], loc=0.5, scale=0.5),
             "cell_states": lambda: rng.normal(size=[*rows, self.units]),
         }
-        for name in self.operands:
+        for name in set(self.operands) - {"indices"}:
             arrays["dcell_states" if name == "cell_states" else name] = optional[name]()
         return arrays
 
@@ -95,11 +104,10 @@ class Case:
 def reference(case, arrays):
     """All results and gradients, by PyTorch in float64."""
     given = {k: torch.as_tensor(v) for k, v in arrays.items()}
-    constants = ("mask", "input_dropout", "recurrent_dropout")
     w = {
         k: v.clone().requires_grad_()
         for k, v in given.items()
-        if k not in constants and not (k[0] == "d" and k[1:] != "ropout")
+        if k not in case.constants and not (k[0] == "d" and k[1:] != "ropout")
     }
     given |= w
     run = _Run(case, given)
@@ -147,6 +155,13 @@ class _Run:
             h = torch.where(dropped[t], 0.0, h / (1 - rate))
         return [h * f for f in self.per_gate("recurrent_dropout")]
 
+    def inputs(self, t):
+        """A step's rows, or those of one 1 that numbers stand for."""
+        if "indices" not in self.case.operands:
+            return self.w["inputs"][t]
+        columns = torch.arange(self.case.features)
+        return (self.w["inputs"][t][:, None] == columns).double()
+
     def per_gate(self, name):
         if name not in self.w:
             return [1.0] * self.gates
@@ -163,13 +178,15 @@ class _Run:
         output, outputs, cells = torch.zeros_like(states[0]), [], []
         zero = self.o.get("zero_output_for_mask", True)
         for t in range(case.time):
-            operands = [w["inputs"][t] * f for f in self.per_gate("input_dropout")]
+            operands = [self.inputs(t) * f for f in self.per_gate("input_dropout")]
             x = self.norm(self.product(operands, w["kernel"], range(self.gates)), 0)
-            new = getattr(self, case.cell.split("_reset")[0])(t, x + w["bias"][0], states)
+            from_h = states[0] * (w["state_dropout"][t] if "state_dropout" in w else 1.0)
+            started = [from_h, *states[1:]]
+            new = getattr(self, case.cell.split("_reset")[0])(t, x + w["bias"][0], started)
             names = ("zoneout", "cell_zoneout")
             new = [
                 self.zone_out(1 + i, names[i], t, n, s)
-                for i, (n, s) in enumerate(zip(new, states, strict=True))
+                for i, (n, s) in enumerate(zip(new, started, strict=True))
             ]
             active = w["mask"][t, :, None] if "mask" in w else torch.ones([case.batch, 1]) > 0
             states = [torch.where(active, n, s) for n, s in zip(new, states, strict=True)]
@@ -223,6 +240,13 @@ class _Run:
         return (self.act(x + self.factors(states[0], t)[0] * self.w["vectors"][0]),)
 
 
+def _dtype_of(array, floating):
+    """What the kernels take an array as."""
+    if array.dtype == bool:
+        return torch.bool
+    return torch.int32 if np.issubdtype(array.dtype, np.integer) else floating
+
+
 def kernels(case, arrays, layer_class, device):
     """All results and gradients, by `layer_class`, which is _core.CudaLayer or like it."""
     dtype = getattr(torch, case.dtype)
@@ -237,7 +261,7 @@ def kernels(case, arrays, layer_class, device):
         override="",
     )
     tensors = {
-        name: torch.as_tensor(value, dtype=None if name == "mask" else dtype).to(device)
+        name: torch.as_tensor(value).to(_dtype_of(value, dtype)).to(device)
         for name, value in arrays.items()
     }
     given = set(tensors)
@@ -248,7 +272,7 @@ def kernels(case, arrays, layer_class, device):
     for name in given:
         if name in ("doutputs", "dcell_states") or name.startswith("dfinal"):
             fill(name[1:], name)
-        elif name not in ("mask", "input_dropout", "recurrent_dropout"):
+        elif name not in case.constants:
             fill(f"d{name}", name)
     for name in ("reserve", "workspace"):
         size = getattr(layer, f"{name}_bytes")

@@ -17,6 +17,8 @@ SINGLE = {
     "input_dropout": {"operands": ("input_dropout",)},
     "recurrent_dropout": {"operands": ("recurrent_dropout",)},
     "shared_dropout": {"operands": ("recurrent_dropout",), "shared_dropout": True},
+    "state_dropout": {"operands": ("state_dropout",), "masked": True},
+    "indices": {"operands": ("indices",)},
     "step_dropout": {"options": {"training": True, "recurrent_dropout": 0.4, "seed": (5, 6)}},
     "zoneout": {"options": {"training": True, "zoneout": 0.3, "cell_zoneout": 0.2}},
     "zoneout_of_inference": {"options": {"zoneout": 0.3, "cell_zoneout": 0.2}},
@@ -52,7 +54,9 @@ def mixed_cases(count, dtype):
 
         cell = list(CELLS)[i % len(CELLS)]
         lstm = cell == "lstm"
-        operands = some(dict.fromkeys(("input_dropout", "recurrent_dropout", "layer_norm")))
+        operands = some(dict.fromkeys(("recurrent_dropout", "state_dropout", "layer_norm")))
+        operands[str(rng.choice(["input_dropout", "indices", "plain"]))] = None
+        operands.pop("plain", None)
         if lstm:
             operands |= some(dict.fromkeys(("vectors", "cell_states")))
         if cell == "ind_rnn":
@@ -82,7 +86,7 @@ def check(case, layer_class, device):
     """Compares everything; what the kernels read is rounded to their dtype for both."""
     dtype = getattr(torch, case.dtype)
     arrays = {
-        name: value if name == "mask" else torch.as_tensor(value).to(dtype).double().numpy()
+        name: torch.as_tensor(value).to(dtype).double().numpy() if value.dtype == float else value
         for name, value in case.arrays().items()
     }
     layer, found = kernels(case, arrays, layer_class, device)

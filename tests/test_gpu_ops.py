@@ -16,7 +16,18 @@ from cells import (
     random_mask,
     random_tensors,
 )
-from emulated_gpu import OPS, SUFFIXES, needs_emulated_gpu, on_emulated_gpu
+from emulated_gpu import (
+    DTYPES,
+    OPS,
+    POLICIES,
+    SIZES,
+    SUFFIXES,
+    compare,
+    draws,
+    needs_emulated_gpu,
+    on_emulated_gpu,
+    run,
+)
 from gradients import values_and_gradients
 from problems import build, everything
 from problems import every_cell as every_problem
@@ -26,36 +37,7 @@ import tfrnn_ops
 from tfrnn_ops import _build_info
 from tfrnn_ops.fused import Direction
 
-pytestmark = needs_emulated_gpu
-DTYPES = ("float64", "float32", "float16", "bfloat16")
-POLICIES = ("stepwise", "block", "cluster", "grid")
-SIZES = (3, 5, 7, 20)
-
-
-@pytest.fixture(autouse=True)
-def exact_float32():
-    """Products of float32 as exact as the CPU's, unless a test asks for TF32."""
-    before = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    yield
-    tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
-def run(case, tensors, *, kind=None, **options):
-    """Values and gradients of a function, on the emulated GPU and on the CPU in float64."""
-
-    def compute(given, function=case.function):
-        return values_and_gradients(lambda: call(function, case, given, **options), given.all())
-
-    got = on_emulated_gpu(lambda: compute(tensors))
-    want = compute(tensors.cast("float64"))
-    assert_close(got[0], want[0], kind)
-    assert_close(got[1], want[1], kind, floor=1.0)
-    return got
-
-
-def draws(training=True, **rates):
-    return {"training": training, "seed": tf.constant([3, 5]), **rates}
+pytestmark = [needs_emulated_gpu, pytest.mark.usefixtures("exact_float32")]
 
 
 @every_cell_and_ind_rnn
@@ -120,26 +102,6 @@ def test_every_policy(monkeypatch, policy, dtype):
     monkeypatch.setenv("TFRNN_GPU_PLAN", policy)
     tensors = random_tensors(LSTM, 9, 5, 7, 40, dtype=dtype)
     run(LSTM, tensors, mask=tf.constant(random_mask(9, 5)))
-
-
-def compare(given, **options):
-    """The same of a problem with any option, on the emulated GPU and on the CPU."""
-    weights = dict(given.weights)
-    own = [weights.pop(name, None) for name in ("kernel", "recurrent_kernel", "bias")]
-    states = given.states if len(given.states) > 1 else given.states[0]
-    variables = given.arrays()
-
-    def compute():
-        function = getattr(tfrnn_ops, given.name)
-
-        def run():
-            return tf.nest.flatten(function(given.inputs, states, *own, **weights, **options))
-
-        return values_and_gradients(run, variables)
-
-    (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
-    assert_close(got, want)
-    assert_close(dgot, dwant, floor=1.0)
 
 
 @every_problem
@@ -303,20 +265,6 @@ def fails(error, match, case=LSTM, dtype="float32", **options):
     tensors = random_tensors(case, *SIZES, dtype=dtype)
     with pytest.raises(error, match=match):
         on_emulated_gpu(lambda: call(case.function, case, tensors, **options))
-
-
-def test_options_without_a_kernel():
-    fails(tf.errors.UnimplementedError, "recompute is 2; expected 0 on a GPU", recompute=2)
-
-
-def test_operands_without_a_kernel():
-    tensors = random_tensors(LSTM, *SIZES)
-    factors = tf.ones([5, 3, 20], "float64")
-    with pytest.raises(tf.errors.UnimplementedError, match="state_dropout is given; expected none"):
-        on_emulated_gpu(lambda: call(LSTM.function, LSTM, tensors, state_dropout_mask=factors))
-    tensors.inputs = tf.zeros([3, 5], tf.int32)
-    with pytest.raises(tf.errors.UnimplementedError, match="x holds integers; expected floating"):
-        on_emulated_gpu(lambda: call(LSTM.function, LSTM, tensors))
 
 
 def test_no_gpu(monkeypatch):

@@ -4,14 +4,15 @@ import functools
 
 import pytest
 import tensorflow as tf
-from cells import LSTM, call, every_cell_and_ind_rnn, random_tensors
+from cells import call, every_cell_and_ind_rnn, random_tensors
 from emulated_gpu import needs_emulated_gpu, on_emulated_gpu
 from options import options_of
-from tolerance import assert_close
 
 import tfrnn_ops
-from tfrnn_ops import _build_info, _core, _gpu, _tensorflow
+from tfrnn_ops import _build_info, _cells, _core, _gpu, _tensorflow
 from tfrnn_ops.fused.common import FusedOp
+from tfrnn_ops.options import Options
+from tfrnn_ops.path import Request, decide
 
 INPUTS = tf.zeros([2, 5, 3])
 DEVICES = {device.name: device for device in _core.gpu_devices()}
@@ -25,9 +26,15 @@ def gpu(monkeypatch):
     monkeypatch.setattr(_core, "cuda_obstacle", lambda: "", raising=False)
     monkeypatch.setattr(_core, "cuda_device", lambda: DEVICES["H200"], raising=False)
     monkeypatch.setattr(_core, "gpu_reserve_bytes", lambda *_, **__: 7, raising=False)
-    _gpu._obstacle_of_machine.cache_clear()
+    _gpu.obstacle.cache_clear()
     yield
-    _gpu._obstacle_of_machine.cache_clear()
+    _gpu.obstacle.cache_clear()
+
+
+@pytest.fixture
+def old_gpu(gpu, monkeypatch):
+    """A GPU that has no kernels."""
+    monkeypatch.setattr(_core, "cuda_device", old_device)
 
 
 @pytest.mark.usefixtures("gpu")
@@ -58,20 +65,19 @@ def test_the_plan_is_that_of_the_call(monkeypatch):
 @pytest.mark.usefixtures("gpu")
 @every_cell_and_ind_rnn
 @pytest.mark.parametrize("training", [False, True])
-def test_every_option_has_a_kernel_or_is_told(case, training):
+def test_every_option_has_a_kernel(case, training):
     for option, arguments in options_of(case).items():
         explanation = tfrnn_ops.explain(case.layer(4, **arguments), INPUTS, training=training)
-        told = [reason.split(":")[0] for reason in explanation.reasons]
-        assert told == (["GPU"] if option == "recompute" else []), option
+        assert explanation.reasons == (), option
         assert explanation.device == "GPU"
 
 
-@pytest.mark.usefixtures("gpu")
-def test_an_option_without_a_kernel_takes_the_reference_path():
-    layer = tfrnn_ops.LSTM(4, recompute=2)
-    reason = "GPU: recompute is 2; expected 0 on a GPU"
-    assert tfrnn_ops.explain(layer, INPUTS).reasons == (reason,)
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match=reason):
+@pytest.mark.usefixtures("old_gpu")
+def test_a_gpu_without_kernels_takes_the_reference_path():
+    layer = tfrnn_ops.LSTM(4)
+    (reason,) = tfrnn_ops.explain(layer, INPUTS).reasons
+    assert reason.startswith("GPU: ")
+    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="compute capability 7.0"):
         layer(INPUTS)
     with tf.device("/CPU:0"):
         explanation = tfrnn_ops.explain(layer, INPUTS)
@@ -81,21 +87,18 @@ def test_an_option_without_a_kernel_takes_the_reference_path():
 
 
 @pytest.mark.usefixtures("gpu")
-def test_factors_of_the_state_take_the_reference_path():
-    tensors = random_tensors(LSTM, 2, 5, 3, 4)
-    factors = tf.ones([5, 2, 4], "float64")
-    with pytest.warns(tfrnn_ops.ReferencePathWarning, match="state_dropout is given; expected no"):
-        got = call(tfrnn_ops.lstm, LSTM, tensors, state_dropout_mask=factors)
-    with tf.device("/CPU:0"):
-        assert_close(got, call(tfrnn_ops.lstm, LSTM, tensors, state_dropout_mask=factors))
+def test_factors_of_the_state_have_kernels():
+    request = Request(_cells.LSTM, Options(), state_dropout=True)
+    assert request.gpu_features == ("state_dropout",)
+    assert decide(request).path == "fused"
+    plan = _gpu.plan("lstm", "float32", 2, 512, features=request.gpu_features)
+    assert "dropout of the state that a step starts from has kernels of one launch a step" in plan
 
 
 @pytest.mark.usefixtures("gpu")
-def test_integers_become_one_hot_rows():
+def test_integers_pick_rows():
     layer = tfrnn_ops.LSTM(4, input_dim=3)
-    assert "become one-hot rows" in tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
-    with tf.device("/CPU:0"):
-        told = tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
+    told = tfrnn_ops.explain(layer, INPUTS[..., 0]).options["input_dim"]
     assert "pick rows of the kernel" in told
 
 
@@ -107,10 +110,10 @@ def test_both_directions_have_one_plan():
     assert all(part.notes == () for part in explanation.parts)
 
 
-@pytest.mark.usefixtures("gpu")
+@pytest.mark.usefixtures("old_gpu")
 @pytest.mark.parametrize("device", ["/CPU:0", "/GPU:0"])
 def test_a_graph_knows_where_it_is_traced(device):
-    layer, paths = tfrnn_ops.LSTM(4, recompute=2), []
+    layer, paths = tfrnn_ops.LSTM(4), []
     layer.build(INPUTS.shape)
 
     @tf.function
@@ -123,9 +126,9 @@ def test_a_graph_knows_where_it_is_traced(device):
     assert paths == ["fused" if device == "/CPU:0" else "reference"]
 
 
-@pytest.mark.usefixtures("gpu")
+@pytest.mark.usefixtures("old_gpu")
 def test_a_function_is_traced_for_each_device():
-    layer, paths = tfrnn_ops.LSTM(4, recompute=2), []
+    layer, paths = tfrnn_ops.LSTM(4), []
     layer.build(INPUTS.shape)
 
     @tf.function
@@ -187,7 +190,8 @@ def old_device():
 @pytest.mark.skipif(not _build_info.CUDA, reason="built without CUDA")
 @needs_emulated_gpu
 @every_cell_and_ind_rnn
-def test_bytes_kept_for_the_gradient(case, monkeypatch):
+@pytest.mark.parametrize("recompute", [None, 2])
+def test_bytes_kept_for_the_gradient(case, monkeypatch, recompute):
     """They are those that the GPU's op puts out."""
     kept = []
     original = FusedOp.function
@@ -205,7 +209,8 @@ def test_bytes_kept_for_the_gradient(case, monkeypatch):
 
     monkeypatch.setattr(FusedOp, "function", function)
     tensors = random_tensors(case, 3, 5, 4, 7, dtype="float32")
-    options = {"zoneout": 0.1} | ({"cell_zoneout": 0.2} if case.states > 1 else {})
+    options = {"zoneout": 0.1, "recompute": recompute}
+    options |= {"cell_zoneout": 0.2} if case.states > 1 else {}
 
     def run():
         call(case.function, case, tensors, **options)
@@ -214,6 +219,6 @@ def test_bytes_kept_for_the_gradient(case, monkeypatch):
     got = on_emulated_gpu(run)
     layer = case.layer(7, **options)
     monkeypatch.setattr(_gpu, "has_op", lambda op: True)
-    monkeypatch.setattr(_gpu, "obstacle", lambda *_: "")
+    monkeypatch.setattr(_gpu, "obstacle", lambda: "")
     monkeypatch.setattr(_core, "cuda_device", lambda: DEVICES["H200"])
     assert tfrnn_ops.explain(layer, tensors.inputs).gradient_bytes == got > 0

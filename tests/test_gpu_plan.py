@@ -41,12 +41,21 @@ def test_every_argument_counts():
     assert us("lstm", "float32", 64, 512, constants={"clock_ghz": 0.1}) > base
     assert us("lstm", "float32", 64, 512, device="A100") != base
     assert {"projection", "layer_norm", "per_gate_dropout"} <= set(_core.gpu_features())
+    options = {"vectors", "activations", "cell_clip", "cell_states"}
     reasons = set()
-    for feature in _core.gpu_features():
+    for feature in set(_core.gpu_features()) - options:
         plan = _core.gpu_plan("lstm", "bfloat16", 8, 128, features=[feature])
         assert plan["policy"] == "stepwise"
         reasons.add(plan["reason"])
-    assert len(reasons) == len(_core.gpu_features())
+    assert len(reasons) == len(_core.gpu_features()) - len(options)
+    for feature in options:  # a thread has more registers, so a block has fewer threads
+        plan = _core.gpu_plan("lstm", "bfloat16", 8, 128, features=[feature])
+        assert plan["policy"] != "stepwise"
+        assert plan["warps"] == 8
+        with pytest.raises(ValueError, match="512 threads a block exceed the registers"):
+            _core.gpu_plan(
+                "lstm", "bfloat16", 8, 128, features=[feature], override="block:warps=16"
+            )
     assert _core.gpu_plan("ind_rnn", "bfloat16", 8, 128)["policy"] == "stepwise"
     assert _core.gpu_plan("lstm", "bfloat16", 8, 128, override="grid")["policy"] == "grid"
 

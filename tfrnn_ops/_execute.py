@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfrnn_ops import _arguments, _gpu
+from tfrnn_ops import _arguments
 from tfrnn_ops._arguments import Weights
 from tfrnn_ops._warnings import warn
 from tfrnn_ops.fused.common import Direction
@@ -179,8 +179,7 @@ class DirectionArguments:
         state_mask = self.state_dropout_mask
         if state_mask is not None:
             state_mask = _arguments.as_state_dropout_mask(state_mask, inputs, weights, time_major)
-        on_gpu = cell.fused is not None and _gpu.has_op(cell.fused.op)  # which only multiplies
-        if inputs.dtype.is_integer and (self.input_dropout_mask is not None or on_gpu):
+        if inputs.dtype.is_integer and self.input_dropout_mask is not None:
             inputs = tf.one_hot(inputs, tf.shape(weights.kernel)[0], dtype=weights.kernel.dtype)
         return dataclasses.replace(
             self,

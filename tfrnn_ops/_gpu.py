@@ -25,21 +25,9 @@ def has_op(op: str) -> bool:
     return "GPU" in _tensorflow.devices_with_kernel(op) and is_there()
 
 
-def obstacle(features: Sequence[str], recompute: int, state_dropout: bool) -> str:
-    """Why the CUDA kernels cannot run a call, or "" if they can.
-
-    Args:
-        features: what the call asks for, of `_core.gpu_features()`.
-        recompute: how many steps lie between the states that are kept; 0 to keep all.
-        state_dropout: whether the state that each step starts from has factors.
-    """
-    return _obstacle_of_machine() or _core.gpu_unsupported(
-        list(features), recompute, state_dropout=state_dropout
-    )
-
-
 @functools.cache
-def _obstacle_of_machine() -> str:
+def obstacle() -> str:
+    """Why the CUDA kernels cannot run on this machine, or "" if they can."""
     missing = _core.cuda_obstacle()
     if missing:
         return missing

@@ -146,7 +146,7 @@ def _explain_one(layer: Recurrent, inputs: Any, training: bool) -> Explanation:
         notes.append("what is kept for the gradient is up to TensorFlow")
     options = dict(decision.options)
     if isinstance(layer, RecurrentLayer) and layer.input_dim is not None:
-        gathers = decision.path == "fused" and not layer.dropout and not on_gpu
+        gathers = decision.path == "fused" and not layer.dropout
         how = "pick rows of the kernel" if gathers else "become one-hot rows to multiply"
         options["input_dim"] = f"{layer.input_dim}: integers {how}"
     if getattr(layer, "use_cudnn", False) is True:
@@ -207,6 +207,7 @@ def _gradient_bytes(
             units=sizes["units"],
             projection=sizes.get("outputs") or 0,
             cell_zoneout=options.cell_zoneout,
+            recompute=options.recompute or 0,
             features=list(request.gpu_features),
         )
         return kept

@@ -114,8 +114,8 @@ class Request:
             ),
             "cell_clip": "cell_clip" in asked,
             "cell_states": "return_cell_states" in asked,
-            "input_dropout": self.dropout_per_gate and self.drops(self.dropout),
             "per_gate_dropout": self.dropout_per_gate and self.drops(self.recurrent_dropout),
+            "state_dropout": self.state_dropout,
         }
         return tuple(name for name, is_asked in found.items() if is_asked)
 
@@ -219,9 +219,7 @@ def decide(request: Request, *, anywhere: bool = False) -> Decision:
     if _tensorflow.is_in_xla():
         reasons.append("XLA: the call is compiled by XLA, which cannot hold the fused op")
     if cell.fused is not None and _gpu.has_op(cell.fused.op):
-        missing = _gpu.obstacle(
-            request.gpu_features, request.options.recompute or 0, request.state_dropout
-        )
+        missing = _gpu.obstacle()
         if missing:
             reasons.append(f"GPU: {missing}")
     asked_for = _reference_forced.get()

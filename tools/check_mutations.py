@@ -2,7 +2,8 @@
 
     python tools/check_mutations.py [--match TEXT] [--jobs N]
 
-A mutation is compiled into the kernels of tests/emulator/subset_test.cc and exchange_test.cc, and
+A mutation is compiled into the kernels of tests/emulator/subset_test.cc and, if it is in what they
+are made of, exchange_test.cc, or what has no cell into products_test.cc, all in one program; it
 survives if the tests pass. A mutation whose text does not stand in its file exactly once is an
 error: the list has to follow the sources. Needs g++ and GoogleTest; uses ccache if it is there.
 """
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +22,21 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "tests/emulator/mutations.txt"
-# What mutations are compiled into.
-KERNELS = ("tests/emulator/subset_kernels.cc", "tests/emulator/exchange_test.cc")
-# What mutations leave alone, compiled once for each build.
-TESTS = (
+KERNELS = "tests/emulator/subset_kernels.cc"
+# What needs no cell, and the files that only it is made of.
+PRODUCTS = "cuda/products.cu"
+OF_PRODUCTS = tuple(f"cuda/{name}.cuh" for name in ("column_sums", "drop", "gather", "gemm"))
+# What hands on bits, which tolerances of sums do not see, and what is part of it.
+EXCHANGE = "tests/emulator/exchange_test.cc"
+OF_EXCHANGE = ("cuda/exchange.cuh", "cuda/tagged.cuh", "cuda/geometry.h", "tests/emulator/prim.h")
+# Compiled once for each build, and those of the first three that mutations change again.
+SOURCES = (
+    KERNELS,
+    PRODUCTS,
+    EXCHANGE,
     "tests/emulator/subset_test.cc",
+    "tests/emulator/products_test.cc",
     "tests/emulator/general_reference.cc",
-    "cuda/products.cu",
 )
 EMULATOR = tuple(
     f"tests/emulator/{name}.cc"
@@ -86,15 +96,15 @@ def compile_object(source: str, build: str, work: Path, *more: str) -> str:
     return target
 
 
-def compile_common(build: str, work: Path) -> list[str]:
-    """Compiles what no mutation touches; returns the objects."""
+def compile_all(build: str, work: Path) -> dict[str, str]:
+    """Compiles everything as it is; returns the objects of the sources."""
     work.mkdir()
     options = ["-O2", "-fno-tree-loop-distribute-patterns", *FLAGS[build][1]]
-    objects = [compile_object(source, build, work, *options) for source in EMULATOR]
-    return objects + [compile_object(source, build, work) for source in TESTS]
+    objects = {source: compile_object(source, build, work, *options) for source in EMULATOR}
+    return objects | {source: compile_object(source, build, work) for source in SOURCES}
 
 
-def passes(build: str, work: Path, objects: list[str]) -> bool:
+def passes(build: str, work: Path, objects: Iterable[str]) -> bool:
     """Links and runs the test; False if it fails, crashes, or a sanitizer complains."""
     flags, _, tests = FLAGS[build]
     libraries = ["-lgtest", "-lgtest_main", "-lpthread"]
@@ -109,21 +119,30 @@ def passes(build: str, work: Path, objects: list[str]) -> bool:
         return False
 
 
-def check(mutation: Mutation | None, build: str, objects: list[str]) -> str:
+def affected(file: str) -> tuple[str, ...]:
+    """The sources that a change of a file is compiled into."""
+    if file in OF_PRODUCTS:
+        return (PRODUCTS,)
+    return (KERNELS, EXCHANGE) if file in OF_EXCHANGE else (KERNELS,)
+
+
+def check(mutation: Mutation | None, build: str, objects: dict[str, str]) -> str:
     """Returns what is wrong with a mutation (None: the sources as they are), or ""."""
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)
         if mutation is None:
-            kernels = [compile_object(source, build, work) for source in KERNELS]
-            return "" if passes(build, work, objects + kernels) else "the tests fail as they are"
+            return "" if passes(build, work, objects.values()) else "the tests fail as they are"
         text = (ROOT / mutation.file).read_text()
         if text.count(mutation.old) != 1:
             return f"its text stands {text.count(mutation.old)} times in {mutation.file}"
         target = work / mutation.file
         target.parent.mkdir(parents=True)
         target.write_text(text.replace(mutation.old, mutation.new))
-        kernels = [compile_object(source, build, work, f"-I{work}") for source in KERNELS]
-        return "SURVIVES" if passes(build, work, objects + kernels) else ""
+        changed = objects | {
+            source: compile_object(source, build, work, f"-I{work}")
+            for source in affected(mutation.file)
+        }
+        return "SURVIVES" if passes(build, work, changed.values()) else ""
 
 
 def main() -> int:
@@ -139,7 +158,7 @@ def main() -> int:
     problems = 0
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(options.jobs) as pool:
         paths = [Path(directory) / build for build in builds]
-        objects = dict(zip(builds, pool.map(compile_common, builds, paths), strict=True))
+        objects = dict(zip(builds, pool.map(compile_all, builds, paths), strict=True))
         results = pool.map(lambda item: check(item[0], item[1], objects[item[1]]), work)
         for (mutation, build), problem in zip(work, results, strict=True):
             name = mutation.name if mutation else "no mutation"

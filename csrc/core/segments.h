@@ -13,12 +13,18 @@ class Segments {
   using A = ComputeType<T>;
 
  public:
+  // Keeps h as it is put out, and the other of so many states as they are computed.
   Segments(const RnnShape& whole, int states, std::int64_t steps)
+      : Segments(whole, steps, whole.batch * whole.Hidden() * sizeof(T),
+                 (states - 1) * whole.batch * whole.units * sizeof(A)) {}
+  // Keeps so many bytes of h and of what an engine carries.
+  Segments(const RnnShape& whole, std::int64_t steps, std::int64_t h_bytes,
+           std::int64_t carry_bytes)
       : whole_(whole),
         steps_(std::max<std::int64_t>(1, std::min(steps, whole.time))),
         count_(std::max<std::int64_t>(1, (whole.time + steps_ - 1) / steps_)),
-        h_bytes_(Aligned(whole.batch * whole.Hidden() * sizeof(T))),
-        carry_bytes_(Aligned((states - 1) * whole.batch * whole.units * sizeof(A))) {}
+        h_bytes_(Aligned(h_bytes)),
+        carry_bytes_(Aligned(carry_bytes)) {}
 
   std::int64_t count() const { return count_; }
   // Bytes of a reserve space: the states before every segment but the first.
@@ -31,7 +37,7 @@ class Segments {
     shape.total = whole_.time;
     return shape;
   }
-  // h before a segment >= 1, and the other states, which are kept as they are computed.
+  // h before a segment >= 1, and what is carried besides.
   T* H(std::uint8_t* reserve, std::int64_t segment) const {
     return reinterpret_cast<T*>(reserve + (segment - 1) * (h_bytes_ + carry_bytes_));
   }

@@ -22,8 +22,6 @@ struct Call {
   const T *input_dropout = nullptr, *recurrent_dropout = nullptr, *state_dropout = nullptr;
   const T *vectors = nullptr, *layer_norm = nullptr, *projection = nullptr;
   bool shared_dropout = false;  // recurrent_dropout holds one gate's factors, which are all gates'
-  bool cell_states = false;     // the state besides h is put out at every step
-  int recompute = 0;            // steps of a segment; 0: all is kept
   tensorflow::Tensor memory;    // of operands that had to be laid out otherwise
 };
 
@@ -85,6 +83,36 @@ ForwardArgs<T> ForwardArgsOf(const Call<T>& call) {
   args.state_dropout = call.state_dropout, args.vectors = call.vectors;
   args.layer_norm = call.layer_norm, args.projection = call.projection;
   for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
+  return args;
+}
+
+// Likewise of its gradients.
+template <typename T>
+BackwardArgs<T> BackwardArgsOf(const Call<T>& call) {
+  BackwardArgs<T> args;
+  args.shape = call.shape, args.options = call.options;
+  args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
+  args.recurrent_dropout = call.recurrent_dropout, args.state_dropout = call.state_dropout;
+  args.vectors = call.vectors, args.layer_norm = call.layer_norm;
+  args.projection = call.projection;
+  for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
+  return args;
+}
+template <typename T>
+InputGradientArgs<T> InputGradientArgsOf(const Call<T>& call) {
+  InputGradientArgs<T> args;
+  args.shape = call.shape, args.options = call.options;
+  args.kernel = call.kernel, args.mask = call.mask, args.input_dropout = call.input_dropout;
+  return args;
+}
+template <typename T>
+WeightGradientArgs<T> WeightGradientArgsOf(const Call<T>& call) {
+  WeightGradientArgs<T> args;
+  args.shape = call.shape, args.options = call.options;
+  args.x = call.x, args.indices = call.indices;
+  args.initial_h = call.initial[0], args.mask = call.mask;
+  args.input_dropout = call.input_dropout, args.recurrent_dropout = call.recurrent_dropout;
+  args.state_dropout = call.state_dropout;
   return args;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstring>
+#include <optional>
 
 #include "csrc/cpu/directions.h"
 #include "csrc/ops/call.h"
+#include "csrc/ops/cpu_segments.h"
 #include "csrc/ops/rnn_cell.h"
 #include "csrc/ops/tf_pool.h"
 
@@ -16,7 +18,6 @@ class CpuEngine {
   using TF = TFType;
   using T = typename Storage<TF>::type;
   using Kernels = cpu::Kernels<T>;
-  static constexpr bool kHasSegments = true;
 
   template <template <typename> class Cell>
   static const Kernels& KernelsOf() {
@@ -62,6 +63,55 @@ class CpuEngine {
   absl::Status Run(tensorflow::OpKernelContext* ctx, WeightGradientArgs<T>* args, int count) const {
     return LaunchInTurn(ctx, args, count, kernels().weight_gradient_workspace,
                         kernels().weight_gradient);
+  }
+
+  // A call with `recompute`: of so many steps at once, and what is kept between them.
+  Segments<T> SegmentsOf(const RnnShape& shape, const RnnOptions&, int64_t steps) const {
+    return {shape, cell_.counts.states, steps};
+  }
+  // One segment after the other, keeping the states between them in `kept`, a part a direction.
+  absl::Status RunSegments(tensorflow::OpKernelContext* ctx, const Segments<T>& segments,
+                           const ForwardArgs<T>* wholes, int count, uint8_t* const* kept) const {
+    ForwardArgs<T> first = wholes[0];
+    first.shape = segments.Shape(0);
+    const cpu::Pool pool = PoolFor(ctx, wholes[0].shape, count);
+    const auto stride = cpu::WorkspaceStride(first, count, pool, kernels().forward_workspace);
+    tensorflow::Tensor workspace;
+    TF_RETURN_IF_ERROR(ctx->allocate_temp(
+        tensorflow::DT_UINT8, tensorflow::TensorShape({static_cast<int64_t>(count * stride)}),
+        &workspace));
+    uint8_t* const memory = workspace.flat<uint8_t>().data();
+    const cpu::Pool own = cpu::PoolOfDirection(pool, count);
+    cpu::ForDirections(pool, count, [&](int d) {
+      for (int64_t i = 0; i < segments.count(); ++i) {
+        ForwardArgs<T> args = wholes[d];
+        args.shape = segments.Shape(i);
+        args.workspace = memory + d * stride;
+        args.packed = i > 0 && args.shape.time == first.shape.time;
+        if (i > 0) {
+          args.initial[0] = segments.H(kept[d], i);
+          args.carry_in = segments.Carry(kept[d], i);
+        }
+        if (i + 1 < segments.count()) {
+          args.final[0] = segments.H(kept[d], i + 1);
+          args.carry_out = segments.Carry(kept[d], i + 1);
+        }
+        kernels().forward(args, own);
+      }
+    });
+    return absl::OkStatus();
+  }
+  absl::Status RunSegments(tensorflow::OpKernelContext* ctx, const Segments<T>& segments,
+                           const RecomputedGradient<T>* wholes, int count) const {
+    const cpu::Pool pool = PoolFor(ctx, wholes[0].forward.shape, count);
+    std::optional<CpuRecomputed<T>> runs[kMaxDirections];
+    for (int d = 0; d < count; ++d) {
+      runs[d].emplace(kernels(), segments, cell_.counts.states, cpu::PoolOfDirection(pool, count),
+                      wholes[d]);
+      TF_RETURN_IF_ERROR(runs[d]->Allocate(ctx));
+    }
+    cpu::ForDirections(pool, count, [&](int d) { runs[d]->Run(); });
+    return absl::OkStatus();
   }
 
   absl::Status Clear(tensorflow::OpKernelContext*, void* data, std::size_t bytes) const {

@@ -62,7 +62,7 @@ class GradOp : public GradientOp<Engine> {
                             reserve.shape(), &dgates));
     BackwardArgs<T> args[kMaxDirections];
     for (int d = 0; d < calls.count; ++d) {
-      args[d] = ArgsOf(calls.call[d]);
+      args[d] = BackwardArgsOf(calls.call[d]);
       args[d].outputs = Base::Data(ctx->input(in.outputs())) + d * shape.Hidden();
       args[d].doutputs = Base::Data(ctx->input(in.doutputs())) + d * shape.Hidden();
       if (this->return_cell_states_) {
@@ -76,17 +76,6 @@ class GradOp : public GradientOp<Engine> {
   }
 
  private:
-  static BackwardArgs<T> ArgsOf(const Call<T>& call) {
-    BackwardArgs<T> args;
-    args.shape = call.shape, args.options = call.options;
-    args.recurrent_kernel = call.recurrent_kernel, args.bias = call.bias, args.mask = call.mask;
-    args.recurrent_dropout = call.recurrent_dropout, args.state_dropout = call.state_dropout;
-    args.vectors = call.vectors, args.layer_norm = call.layer_norm;
-    args.projection = call.projection;
-    for (int s = 0; s < kMaxStates; ++s) args.initial[s] = call.initial[s];
-    return args;
-  }
-
   // The gradients of a direction's last states, and the results but dgates.
   absl::Status SetStates(OpKernelContext* ctx, int d, const RnnShape& shape,
                          BackwardArgs<T>* args) const {
@@ -135,9 +124,7 @@ class GradInputOp : public GradientOp<Engine> {
       const Call<T>& call = calls.call[d];
       OP_REQUIRES(ctx, call.indices == nullptr,
                   absl::InvalidArgumentError("x must be floating to have a gradient, found int32"));
-      args[d].shape = call.shape, args[d].options = call.options;
-      args[d].kernel = call.kernel, args[d].mask = call.mask;
-      args[d].input_dropout = call.input_dropout;
+      args[d] = InputGradientArgsOf(call);
       args[d].dgates = dgates.template flat<uint8_t>().data() + d * parts.stride;
       Tensor* dx = nullptr;
       OP_REQUIRES_OK(ctx, ctx->allocate_output(d, ctx->input(this->in_.x(d)).shape(), &dx));
@@ -163,12 +150,7 @@ class GradWeightsOp : public GradientOp<Engine> {
     WeightGradientArgs<T> args[kMaxDirections];
     for (int d = 0; d < calls.count; ++d) {
       const Call<T>& call = calls.call[d];
-      args[d].shape = call.shape, args[d].options = call.options;
-      args[d].x = call.x, args[d].indices = call.indices;
-      args[d].initial_h = call.initial[0], args[d].mask = call.mask;
-      args[d].input_dropout = call.input_dropout;
-      args[d].recurrent_dropout = call.recurrent_dropout;
-      args[d].state_dropout = call.state_dropout;
+      args[d] = WeightGradientArgsOf(call);
       args[d].outputs = Base::Data(ctx->input(this->in_.outputs())) + d * call.shape.Hidden();
       args[d].dgates = dgates.template flat<uint8_t>().data() + d * parts.stride;
       OP_REQUIRES_OK(ctx, SetResults(ctx, d, call, &args[d]));

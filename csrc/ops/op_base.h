@@ -180,7 +180,6 @@ class RnnOp : public OpKernel {
     call->vectors = DataIfAny(ctx->input(in_.vectors(d)));
     call->layer_norm = DataIfAny(ctx->input(in_.layer_norm(d)));
     call->projection = DataIfAny(projection);
-    call->cell_states = return_cell_states_, call->recompute = recompute_;
     call->options = options_;
     call->options.layer_norm = call->layer_norm != nullptr;
     TF_RETURN_IF_ERROR(ReadSeed(ctx->input(in_.seed(d)), &call->options));

@@ -6,6 +6,7 @@
 
 #include "csrc/ops/forward_op.h"
 #include "csrc/ops/gradient_ops.h"
+#include "csrc/ops/recompute_op.h"
 
 namespace tfrnn {
 
@@ -25,11 +26,11 @@ class OpOf : public Op<Engine> {
   TFRNN_REGISTER_KERNEL_FOR(Builder, name, Op, Select, Engine, float);           \
   TFRNN_REGISTER_KERNEL_FOR(Builder, name, Op, Select, Engine, double)
 
-// All but GradRecompute, which not every engine has.
-#define TFRNN_REGISTER_CELL(Builder, name, Select, Engine)                       \
-  TFRNN_REGISTER_KERNEL(Builder, name, ForwardOp, Select, Engine);               \
-  TFRNN_REGISTER_KERNEL(Builder, name "Grad", GradOp, Select, Engine);           \
-  TFRNN_REGISTER_KERNEL(Builder, name "GradInput", GradInputOp, Select, Engine); \
-  TFRNN_REGISTER_KERNEL(Builder, name "GradWeights", GradWeightsOp, Select, Engine)
+#define TFRNN_REGISTER_CELL(Builder, name, Select, Engine)                           \
+  TFRNN_REGISTER_KERNEL(Builder, name, ForwardOp, Select, Engine);                   \
+  TFRNN_REGISTER_KERNEL(Builder, name "Grad", GradOp, Select, Engine);               \
+  TFRNN_REGISTER_KERNEL(Builder, name "GradInput", GradInputOp, Select, Engine);     \
+  TFRNN_REGISTER_KERNEL(Builder, name "GradWeights", GradWeightsOp, Select, Engine); \
+  TFRNN_REGISTER_KERNEL(Builder, name "GradRecompute", GradRecomputeOp, Select, Engine)
 
 }  // namespace tfrnn

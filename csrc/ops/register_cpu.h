@@ -2,7 +2,6 @@
 #pragma once
 
 #include "csrc/ops/cpu_engine.h"
-#include "csrc/ops/recompute_op.h"
 #include "csrc/ops/register.h"
 #include "csrc/ops/select.h"
 #include "csrc/ops/shapes.h"
@@ -10,6 +9,5 @@
 
 #define TFRNN_CPU_KERNEL(name) Name(name).Device(tensorflow::DEVICE_CPU)
 
-#define TFRNN_REGISTER_CPU_CELL(name, Select)                     \
-  TFRNN_REGISTER_CELL(TFRNN_CPU_KERNEL, name, Select, CpuEngine); \
-  TFRNN_REGISTER_KERNEL(TFRNN_CPU_KERNEL, name "GradRecompute", GradRecomputeOp, Select, CpuEngine)
+#define TFRNN_REGISTER_CPU_CELL(name, Select) \
+  TFRNN_REGISTER_CELL(TFRNN_CPU_KERNEL, name, Select, CpuEngine)

@@ -138,6 +138,7 @@ class CudaLayer {
                                            "drecurrent_kernel",
                                            "input_dropout",
                                            "recurrent_dropout",
+                                           "state_dropout",
                                            "vectors",
                                            "layer_norm",
                                            "projection",
@@ -179,6 +180,8 @@ class CudaLayerOf : public CudaLayer {
     input.shape = weights.shape = what_.shape, input.options = weights.options = OptionsOf(0);
     input.input_dropout = weights.input_dropout = one("input_dropout");
     weights.recurrent_dropout = one("recurrent_dropout");
+    const std::int32_t index = 0;
+    if (Has("indices")) weights.indices = &index;
     const int directions = what_.call.directions;
     return std::max({Kernels::ForwardWorkspace(forward, directions, forward_.candidate.plan),
                      Kernels::BackwardWorkspace(backward, directions, backward_.candidate.plan),
@@ -191,12 +194,13 @@ class CudaLayerOf : public CudaLayer {
     for (int d = 0; d < what_.call.directions; ++d) {
       ForwardArgs<T>& a = args[d];
       a.shape = what_.shape, a.options = OptionsOf(d);
-      a.x = Data("inputs", d), a.kernel = Data("kernel", d);
+      a.x = Inputs(d), a.indices = Indices(d), a.kernel = Data("kernel", d);
       a.recurrent_kernel = Recurrent("recurrent_kernel", d);
       a.bias = static_cast<T*>(At("bias", d, false));
       a.mask = Mask(d);
       a.input_dropout = Any("input_dropout", d);
-      a.recurrent_dropout = Any("recurrent_dropout", d), a.vectors = Any("vectors", d);
+      a.recurrent_dropout = Any("recurrent_dropout", d);
+      a.state_dropout = Any("state_dropout", d), a.vectors = Any("vectors", d);
       a.layer_norm = Any("layer_norm", d), a.projection = Projection("projection", d);
       a.outputs = Data("outputs", d), a.state_outputs[1] = Any("cell_states", d);
       a.reserve_space = what_.training ? At("reserve_space", d) : nullptr;
@@ -216,7 +220,8 @@ class CudaLayerOf : public CudaLayer {
       a.shape = what_.shape, a.options = OptionsOf(d);
       a.recurrent_kernel = Recurrent("recurrent_kernel", d), a.mask = Mask(d);
       a.bias = static_cast<T*>(At("bias", d, false));
-      a.recurrent_dropout = Any("recurrent_dropout", d), a.vectors = Any("vectors", d);
+      a.recurrent_dropout = Any("recurrent_dropout", d);
+      a.state_dropout = Any("state_dropout", d), a.vectors = Any("vectors", d);
       a.layer_norm = Any("layer_norm", d), a.projection = Projection("projection", d);
       a.outputs = Data("outputs", d), a.doutputs = Data("doutputs", d);
       if (Has("cell_states")) a.dstate_outputs[1] = Data("dcell_states", d);
@@ -242,6 +247,11 @@ class CudaLayerOf : public CudaLayer {
   }
   bool Has(const char* operand) const { return what_.operands.count(operand) > 0; }
   T* Any(const char* operand, int d) const { return Has(operand) ? Data(operand, d) : nullptr; }
+  // Numbers of rows of the kernel take the place of rows.
+  const T* Inputs(int d) const { return Has("indices") ? nullptr : Data("inputs", d); }
+  const std::int32_t* Indices(int d) const {
+    return Has("indices") ? static_cast<const std::int32_t*>(At("inputs", d)) : nullptr;
+  }
   T* Projection(const char* name, int d) const {
     return what_.shape.projection > 0 ? Data(name, d) : nullptr;
   }
@@ -257,19 +267,22 @@ class CudaLayerOf : public CudaLayer {
 
   // The products after the recurrence.
   void Around(int d, cuda::Stream stream) {
-    InputGradientArgs<T> input;
-    input.shape = what_.shape, input.options = OptionsOf(d);
-    input.kernel = Data("kernel", d), input.mask = Mask(d), input.dgates = At("reserve_space", d);
-    input.input_dropout = Any("input_dropout", d);
-    input.dx = Data("dinputs", d), input.workspace = At("workspace", 0);
-    Check(Kernels::InputGradient(input, options_, stream));
+    if (!Has("indices")) {
+      InputGradientArgs<T> input;
+      input.shape = what_.shape, input.options = OptionsOf(d);
+      input.kernel = Data("kernel", d), input.mask = Mask(d), input.dgates = At("reserve_space", d);
+      input.input_dropout = Any("input_dropout", d);
+      input.dx = Data("dinputs", d), input.workspace = At("workspace", 0);
+      Check(Kernels::InputGradient(input, options_, stream));
+    }
     WeightGradientArgs<T> weights;
     weights.shape = what_.shape, weights.options = OptionsOf(d);
-    weights.x = Data("inputs", d), weights.mask = Mask(d);
+    weights.x = Inputs(d), weights.indices = Indices(d), weights.mask = Mask(d);
     weights.initial_h = static_cast<T*>(State("initial", 0, d));
     weights.outputs = Data("outputs", d), weights.dgates = At("reserve_space", d);
     weights.input_dropout = Any("input_dropout", d);
     weights.recurrent_dropout = Any("recurrent_dropout", d);
+    weights.state_dropout = Any("state_dropout", d);
     weights.dkernel = Data("dkernel", d);
     weights.drecurrent_kernel = Recurrent("drecurrent_kernel", d);
     if (!what_.options.layer_norm) weights.dbias = static_cast<T*>(At("dbias", d, false));
@@ -296,13 +309,14 @@ std::unique_ptr<CudaLayer> OfType(const Description& what) {
 
 // Which kernels the call takes, from what it has.
 void Describe(Description* what) {
-  static constexpr const char* kOperands[] = {"input_dropout", "recurrent_dropout", "vectors",
-                                              "layer_norm", "cell_states"};
+  static constexpr const char* kOperands[] = {"indices",       "input_dropout", "recurrent_dropout",
+                                              "state_dropout", "vectors",       "layer_norm",
+                                              "cell_states"};
   for (const std::string& name : what->operands) {
     if (std::find(std::begin(kOperands), std::end(kOperands), name) == std::end(kOperands)) {
       throw py::value_error("operands: found " + name +
-                            ", expected input_dropout, recurrent_dropout, vectors, layer_norm or "
-                            "cell_states");
+                            ", expected indices, input_dropout, recurrent_dropout, state_dropout, "
+                            "vectors, layer_norm or cell_states");
     }
   }
   const auto has = [&](const char* name) { return what->operands.count(name) > 0; };
@@ -311,7 +325,7 @@ void Describe(Description* what) {
   features = cuda::FeaturesOf(what->options);
   features.projection = what->shape.projection > 0;
   features.vectors = has("vectors"), features.cell_states = has("cell_states");
-  features.input_dropout = has("input_dropout");
+  features.state_dropout = has("state_dropout");
   features.per_gate_dropout = has("recurrent_dropout") && !what->options.shared_dropout;
   what->options.general = !cuda::GeneralReason(features).empty();
 }
@@ -362,8 +376,9 @@ void BindCudaLayer(py::module_& m) {
                         "our own kernel. `override`: instead of the environment's TFRNN_GPU_PLAN. "
                         "`projection`: the width of h, if that is not units. `operands`: which of "
                         "input_dropout, recurrent_dropout (with `shared_dropout` the same for all "
-                        "gates), vectors, layer_norm and cell_states there will be. `options`: "
-                        "others, by their names in RnnOptions. Padding is zero unless they say "
+                        "gates), state_dropout, vectors, layer_norm and cell_states there will be, "
+                        "or indices, int32 in place of inputs' rows. `options`: others, by their "
+                        "names in RnnOptions. Padding is zero unless they say "
                         "otherwise. Never synchronises.")
       .def(py::init(&Make), py::arg("cell"), py::arg("dtype"), py::kw_only(), py::arg("time"),
            py::arg("batch"), py::arg("features"), py::arg("units"), py::arg("directions") = 1,

@@ -130,19 +130,7 @@ void BindPlan(py::module_& m) {
   m.def("gpu_constants", &GpuConstants, py::arg("arch"),
         "The constants of the latency model: a list of name, value, source and meaning.");
   m.def("gpu_features", &FeatureNames,
-        "What a call may ask for that only kernels of one launch a step take.");
-  m.def(
-      "gpu_unsupported",
-      [](const std::vector<std::string>& names, std::int64_t recompute, bool integers,
-         bool state_dropout) {
-        cuda::Features features = FeaturesNamed(names);
-        features.recompute = recompute, features.integers = integers;
-        features.state_dropout = state_dropout;
-        return cuda::Unsupported(features);
-      },
-      py::arg("features"), py::arg("recompute") = 0, py::arg("integers") = false,
-      py::arg("state_dropout") = false,
-      "What of these has no kernel on a GPU, as what was found and what is expected, or ''.");
+        "What a call may ask for beyond a plain recurrence, as far as its kernels differ.");
   m.def("gpu_plan", &GpuPlan, py::arg("cell"), py::arg("dtype"), py::arg("batch"), py::arg("units"),
         py::kw_only(), py::arg("directions") = 1, py::arg("backward") = false,
         py::arg("tf32") = false, py::arg("features") = std::vector<std::string>(),

@@ -43,7 +43,7 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
   TFRNN_DEVICE void Receive() const {
     TFRNN_OWN_UNITS(u, a.width) {
       const std::int64_t at = Base::InWidth(u);
-      A dh = a.h[at] + Product(0, t + 1, u);
+      A dh = GradientBefore(t + 1, u);
       const A doutput = prim::ToFloat(a.doutputs[output_row * a.output_width + u]);
       A dnew = 0;
       if (active) {
@@ -108,7 +108,8 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
   TFRNN_DEVICE void End() const {
     TFRNN_OWN_UNITS(u, a.width) {
       const std::int64_t at = Base::InWidth(u);
-      a.dinitial[0][at] = prim::FromFloat<T>(a.h[at] + Product(0, 0, u));
+      a.h[at] = GradientBefore(0, u);  // for the segment before
+      a.dinitial[0][at] = prim::FromFloat<T>(a.h[at]);
     }
     TFRNN_OWN_UNITS(u, Cell::kStates > 1 ? a.units : 0) {
       a.dinitial[1][Base::InUnits(u)] = prim::FromFloat<T>(a.state[Base::InUnits(u)]);
@@ -141,6 +142,13 @@ struct BackwardRow : GeneralRow<CellT, T, GeneralBackwardLoop<T>> {
       sum += a.product[(std::int64_t{g} * a.batch + b) * a.width + u] * Base::GateFactor(g, u);
     });
     return sum * Base::StepFactor(step, u);
+  }
+  // The gradient of h before a step.
+  TFRNN_DEVICE A GradientBefore(std::int32_t step, int u) const {
+    const A dh = a.h[Base::InWidth(u)] + Product(0, step, u);
+    if (a.state_dropout == nullptr || step >= a.time) return dh;
+    const bool lets_through = a.mask == nullptr || a.mask[RowOf(a.input, step, b)];
+    return lets_through ? dh * Base::StateFactor(step, u) : dh;
   }
   TFRNN_DEVICE A PreviousH(int u) const { return prim::ToFloat(a.previous[0][row * a.width + u]); }
 

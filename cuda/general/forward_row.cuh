@@ -27,16 +27,16 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
   TFRNN_DEVICE void Begin() const {
     TFRNN_OWN_UNITS(u, a.width) {
       const std::int64_t at = Base::InWidth(u);
-      a.h[at] = prim::ToFloat(a.initial[0][at]);
+      if (!a.resumes) a.h[at] = prim::ToFloat(a.initial[0][at]);
       if (a.time == 0) a.final[0][at] = a.initial[0][at];
       PutOperands(u, a.h[at], 0);
     }
-    TFRNN_OWN_UNITS(u, Cell::kStates > 1 ? a.units : 0) {
+    TFRNN_OWN_UNITS(u, Cell::kStates > 1 && !a.resumes ? a.units : 0) {
       const std::int64_t at = Base::InUnits(u);
       a.state[at] = prim::ToFloat(a.initial[1][at]);
       if (a.time == 0) a.final[1][at] = a.initial[1][at];
     }
-    if (prim::Thread() == 0) a.started[b] = 0;
+    if (prim::Thread() == 0 && !a.resumes) a.started[b] = 0;
   }
 
   // What the second phase multiplies.
@@ -46,7 +46,8 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
       TFRNN_OWN_UNITS(u, a.units) {
         A operand = 0;
         if (active) {
-          A sums[kSums] = {}, prev[1] = {a.h[Base::InWidth(u)]}, saved[kSaved];
+          A sums[kSums] = {}, saved[kSaved];
+          A prev[1] = {a.h[Base::InWidth(u)] * Base::StateFactor(t, u)};
           Sums(u, 1, false, sums);
           Cell::Prepare(Base::FunctionsOf(u), sums, prev, saved);
           operand = saved[Cell::kOperand];
@@ -57,6 +58,9 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
   }
 
   TFRNN_DEVICE void Step() {
+    if (active && a.state_dropout != nullptr) {
+      TFRNN_OWN_UNITS(u, a.width) a.h[Base::InWidth(u)] *= Base::StateFactor(t, u);
+    }
     if (a.previous[0] != nullptr) {
       TFRNN_OWN_UNITS(u, a.width) {
         a.previous[0][row * a.width + u] = prim::FromFloat<T>(a.h[Base::InWidth(u)]);
@@ -262,6 +266,7 @@ struct ForwardRow : GeneralRow<CellT, T, GeneralForwardLoop<T>> {
     if (!Cell::kRecurrent) return;
     const std::int32_t step = phase == 0 ? t + 1 : t;
     if (step >= a.time) return;
+    if (phase == 0) value *= Base::StateFactor(step, u);
     const A dropped = value * Base::StepFactor(step, u);
     Base::ForOperands(phase, [&](int g) {
       a.operand[(std::int64_t{g} * a.batch + b) * a.width + u] =

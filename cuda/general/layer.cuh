@@ -20,23 +20,17 @@ Error GeneralForward(const ForwardArgs<T>* directions, int count, const CallOpti
   Error error = NotStepwise(plan);
   for (int d = 0; d < count && error.empty(); ++d) {
     const ForwardArgs<T>& a = directions[d];
-    const RnnShape& s = a.shape;
     const GeneralForwardSpace<Cell, T> space(a, options, directions[0].workspace);
-    const int products = a.input_dropout == nullptr ? 1 : Cell::kGates;
-    for (int i = 0; i < products && error.empty(); ++i) {
-      Gemm g = GemmOf<T>(s.time * s.batch, Cell::kGates / products * s.units, s.input, options);
-      g.a = {a.x, s.input, false};
-      g.b = {a.kernel + i * g.n, Cell::kGates * s.units, false};
-      g.c = space.loop.gates + i * g.n, g.c_stride = space.loop.gates_width;
-      if (a.input_dropout != nullptr) {
-        error =
-            RunDrop(FactorsOf(s, s.input, a.input_dropout, i), a.x, s.input, space.dropped, stream);
-        g.a.data = space.dropped;
-      }
-      if (error.empty()) error = RunGemm<T>(g, options.blas, stream);
+    error =
+        RunInput<Cell>(a, options, space.loop.gates, space.loop.gates_width, space.dropped, stream);
+    if (error.empty() && a.carry_in != nullptr) {
+      error = CopyOnDevice(space.carried, a.carry_in, space.carried_bytes, stream);
     }
     if (error.empty()) {
       error = GeneralForwardSteps<CellT, T>(space.loop, options.blas, stream).Run();
+    }
+    if (error.empty() && a.carry_out != nullptr) {
+      error = CopyOnDevice(a.carry_out, space.carried, space.carried_bytes, stream);
     }
   }
   return error;

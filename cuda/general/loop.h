@@ -23,6 +23,7 @@ struct GeneralLoop {
   std::int32_t time = 0, batch = 0, units = 0, width = 0;
   bool exact = true;            // as in LoopBase
   bool drops_per_gate = false;  // h, by recurrent_dropout
+  bool resumes = false;         // goes on with what a segment has left in the workspace
   RnnOptions options;
   Noise noise;
   RowMap input, output;
@@ -31,6 +32,7 @@ struct GeneralLoop {
   const T* bias = nullptr;               // [kBiases, G*U]
   const bool* mask = nullptr;            // input rows of 1
   const T* recurrent_dropout = nullptr;  // [D, B, W]
+  const T* state_dropout = nullptr;      // [T, B, W], of the h that a step starts from
   const T* vectors = nullptr;            // [kVectors, U]
   const T* layer_norm = nullptr;         // [2, LayerNormWidth]
   const T* projection = nullptr;         // [U, W]
@@ -40,7 +42,7 @@ struct GeneralLoop {
   std::int64_t gates_width = 0;  // elements between two rows of gates
   T* recurrents = nullptr;       // input rows of K*U
   A* scales = nullptr;           // input rows of 1 + kPhases: 1 / deviation
-  T* previous[kMaxStates] = {};  // input rows of W, then U: the states before each step
+  T* previous[kMaxStates] = {};  // input rows of W, then U: the states that each step starts from
   T* hidden = nullptr;           // rows of U: what is projected
   RowMap hidden_rows;            // input rows, or those of one step
   T* projected = nullptr;        // input rows of W: 1 where it was not clipped, else 0; then

@@ -43,14 +43,14 @@ void FillGeneral(const Args& a, const CallOptions& options, GeneralLoop<T>* loop
   loop->units = static_cast<std::int32_t>(s.units);
   loop->width = static_cast<std::int32_t>(s.Hidden());
   loop->exact = options.exact;
-  loop->options = a.options, loop->noise = NoiseOf(a.options);
+  loop->options = a.options, loop->noise = NoiseOf(s, a.options);
   loop->input = RowsOf(s, a.options.go_backwards);
-  loop->output = RowsOf(s, a.options.reverse_outputs);
+  loop->output = RowsOf(s, a.options.reverse_outputs, !s.local_outputs);
   loop->output_width = s.OutputStride();
   loop->recurrent_kernel = a.recurrent_kernel, loop->bias = a.bias, loop->mask = a.mask;
   loop->recurrent_dropout = a.recurrent_dropout;
   loop->drops_per_gate = a.recurrent_dropout != nullptr && !a.options.shared_dropout;
-  loop->vectors = a.vectors;
+  loop->state_dropout = a.state_dropout, loop->vectors = a.vectors;
   loop->layer_norm = a.layer_norm, loop->projection = a.projection;
 }
 template <typename Cell, typename T>
@@ -69,6 +69,8 @@ struct GeneralForwardSpace {
   using A = ComputeType<T>;
   GeneralForwardLoop<T> loop;
   T* dropped = nullptr;  // [T * B, C]: x as a gate sees it
+  void* carried;         // what a segment hands to the next: h, state and started
+  std::size_t carried_bytes;
   std::size_t bytes;
 
   GeneralForwardSpace(const ForwardArgs<T>& a, const CallOptions& options, void* workspace) {
@@ -89,8 +91,12 @@ struct GeneralForwardSpace {
       if (s.projection > 0) loop.hidden = arena.Take<T>(units);
       loop.hidden_rows.batch_stride = 1;
     }
+    const std::size_t begin = arena.used();
+    carried = arena.rest();
     loop.h = arena.Take<A>(width), loop.state = arena.Take<A>(units);
     loop.started = arena.Take<A>(s.batch);
+    carried_bytes = arena.used() - begin;
+    loop.resumes = a.carry_in != nullptr;
     if (s.projection > 0) loop.beside = arena.Take<A>(width);
     if (Cell::kRecurrent) {
       const int slots = loop.drops_per_gate ? Cell::kGates : 1;
@@ -117,6 +123,7 @@ struct GeneralBackwardSpace {
     Arena arena(workspace);
     FillGeneral(a, options, &loop);
     UseReserve<Cell, T>(s, a.options, a.dgates, &loop);
+    loop.resumes = a.continues;
     loop.doutputs = a.doutputs;
     if (Cell::kStates > 1) loop.dstate_outputs = a.dstate_outputs[1];
     for (int i = 0; i < Cell::kStates; ++i) {

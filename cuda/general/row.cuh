@@ -4,7 +4,6 @@
 #pragma once
 
 #include "cuda/forward_unit.cuh"
-#include "cuda/general/functions.cuh"
 #include "cuda/general/loop.h"
 #include "cuda/phases.h"
 
@@ -91,6 +90,11 @@ struct GeneralRow {
   }
   TFRNN_DEVICE A StepFactor(std::int32_t step, int u) const {
     return DropoutFactor<A>(a.noise, step, b, u, a.batch, a.width);
+  }
+  // What h is multiplied with before a step that the mask lets through, wherever it uses it.
+  TFRNN_DEVICE A StateFactor(std::int32_t step, int u) const {
+    if (a.state_dropout == nullptr) return 1;
+    return prim::ToFloat(a.state_dropout[(std::int64_t{step} * a.batch + b) * a.width + u]);
   }
   // The share of its old value that a state keeps at step t.
   TFRNN_DEVICE A KeptOf(int state, int u) const {

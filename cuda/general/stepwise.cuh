@@ -113,7 +113,7 @@ class GeneralBackwardSteps : GeneralSteps<CellT, T, GeneralBackwardLoop<T>> {
       : Base(loop, blas, stream) {}
 
   Error Run() {
-    Pointwise(a_.time, BackwardStage::kBegin);
+    if (!a_.resumes) Pointwise(a_.time, BackwardStage::kBegin);
     for (std::int32_t t = a_.time - 1; t >= 0; --t) {
       if (a_.projection != nullptr) {
         Pointwise(t, BackwardStage::kReceive);

@@ -240,6 +240,7 @@ TEST(Plan, OptionsThatForceTheStepwisePolicySayWhy) {
   expect("layer normalisation takes two", "H200", [](Call* c) { c->features.layer_norm = true; });
   expect("mask for each gate", "H200", [](Call* c) { c->features.per_gate_dropout = true; });
   for (const Feature& feature : KnownFeatures()) {
+    if (*feature.reason == '\0') continue;
     expect(feature.reason, "H200", [&](Call* c) { c->features.*feature.asked = true; });
   }
   expect("no recurrent matrix", "H200", [](Call* c) { c->cell = Cell::kIndRnn; });
@@ -261,13 +262,33 @@ TEST(Plan, TheOptionsOfACallTellSomeOfItsFeatures) {
     EXPECT_NE(GeneralReason(FeaturesOf(some)).find(reason), std::string::npos) << reason;
   };
   expect("normalisation", [](RnnOptions* o) { o->layer_norm = true; });
-  expect("activation", [](RnnOptions* o) { o->activation = Activation::kRelu; });
-  expect("activation", [](RnnOptions* o) { o->recurrent_activation = Activation::kTanh; });
-  expect("bound", [](RnnOptions* o) { o->cell_clip = 1; });
-  Features features;
-  EXPECT_EQ(Unsupported(features), "");
-  features.recompute = 7;
-  EXPECT_EQ(Unsupported(features), "recompute is 7; expected 0 on a GPU");
+  EXPECT_FALSE(TakesOptions(FeaturesOf(options)));
+  const auto takes_options = [](const std::function<void(RnnOptions*)>& set) {
+    RnnOptions some;
+    set(&some);
+    EXPECT_EQ(GeneralReason(FeaturesOf(some)), "");
+    EXPECT_TRUE(TakesOptions(FeaturesOf(some)));
+  };
+  takes_options([](RnnOptions* o) { o->activation = Activation::kRelu; });
+  takes_options([](RnnOptions* o) { o->recurrent_activation = Activation::kTanh; });
+  takes_options([](RnnOptions* o) { o->cell_clip = 1; });
+}
+
+TEST(Plan, OptionsTakeMoreRegistersOfAThread) {
+  for (const Feature& feature : KnownFeatures()) {
+    if (*feature.reason != '\0') continue;
+    Call call = CallOf(16, 128);
+    call.features.*feature.asked = true;
+    EXPECT_TRUE(TakesOptions(call.features)) << feature.name;
+    for (const char* device : {"H200", "A100", "T4"}) {
+      call.dtype = Element::kFloat16;
+      call.batch = 32;
+      const Plan plan = PlanFor(call, device).candidate.plan;
+      EXPECT_LE(plan.tile_rows, 16) << feature.name << " on " << device;
+      EXPECT_NE(plan.policy, Policy::kStepwise) << feature.name << " on " << device;
+      EXPECT_EQ(plan.warps, 8) << feature.name << " on " << device;
+    }
+  }
 }
 
 TEST(Plan, ReasonsNameEveryPolicyAndItsCost) {

@@ -100,16 +100,17 @@ class Mirror {
   // Replaces every pointer to an array by one to its copy.
   template <typename T>
   void Translate(ForwardArgs<T>* a) const {
-    Replace(&a->x, &a->kernel, &a->recurrent_kernel, &a->bias, &a->mask, &a->input_dropout,
-            &a->recurrent_dropout, &a->vectors, &a->layer_norm, &a->projection, &a->outputs);
+    Replace(&a->x, &a->indices, &a->kernel, &a->recurrent_kernel, &a->bias, &a->mask,
+            &a->input_dropout, &a->recurrent_dropout, &a->state_dropout, &a->vectors,
+            &a->layer_norm, &a->projection, &a->outputs);
     for (int s = 0; s < kMaxStates; ++s) {
       Replace(&a->initial[s], &a->state_outputs[s], &a->final[s]);
     }
   }
   template <typename T>
   void Translate(BackwardArgs<T>* a) const {
-    Replace(&a->recurrent_kernel, &a->bias, &a->mask, &a->recurrent_dropout, &a->vectors,
-            &a->layer_norm, &a->projection, &a->outputs, &a->doutputs, &a->dvectors,
+    Replace(&a->recurrent_kernel, &a->bias, &a->mask, &a->recurrent_dropout, &a->state_dropout,
+            &a->vectors, &a->layer_norm, &a->projection, &a->outputs, &a->doutputs, &a->dvectors,
             &a->dlayer_norm);
     for (int s = 0; s < kMaxStates; ++s) {
       Replace(&a->initial[s], &a->dstate_outputs[s], &a->dfinal[s], &a->dinitial[s]);
@@ -121,8 +122,9 @@ class Mirror {
   }
   template <typename T>
   void Translate(WeightGradientArgs<T>* a) const {
-    Replace(&a->x, &a->initial_h, &a->mask, &a->input_dropout, &a->recurrent_dropout, &a->outputs,
-            &a->dkernel, &a->drecurrent_kernel, &a->dbias, &a->dprojection);
+    Replace(&a->x, &a->indices, &a->state_dropout, &a->initial_h, &a->mask, &a->input_dropout,
+            &a->recurrent_dropout, &a->outputs, &a->dkernel, &a->drecurrent_kernel, &a->dbias,
+            &a->dprojection);
   }
 
  private:

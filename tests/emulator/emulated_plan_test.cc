@@ -12,7 +12,7 @@ void ExpectAccepted(const Call& call, const Device& device, const Plan& plan) {
   const Geometry g = GeometryOf(ShapeOf(call.cell), call.pass, size, call.units, plan);
   const DeviceLimits limits = {device.arch, device.multiprocessors, device.shared_per_block};
   EXPECT_EQ(Unsuitable(plan, g, {call.batch, call.units, call.directions}, limits, size,
-                       HasMma(call, device)),
+                       HasMma(call, device), TakesOptions(call.features)),
             "")
       << device.name << " " << Name(call.cell) << " " << Name(call.dtype) << " batch " << call.batch
       << " units " << call.units << " policy " << Name(plan.policy);
@@ -30,6 +30,7 @@ TEST(PlanAndLaunchers, AgreeOnWhatFits) {
               Call call;
               call.cell = cell, call.dtype = dtype, call.pass = pass;
               call.units = units, call.batch = batch, call.directions = 1 + (units + batch) % 2;
+              call.features.vectors = batch % 3 == 1;  // any that takes a cell with options
               for (const Outcome& outcome : MakePlan(call, device, constants, "").outcomes) {
                 if (!outcome.best || outcome.policy == Policy::kStepwise) continue;
                 ++persistent;

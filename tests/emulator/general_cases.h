@@ -38,6 +38,21 @@ inline std::vector<GeneralCase> SingleCases() {
     GeneralCase& c = add("zoneout_at_inference");
     c.options.zoneout = 0.3, c.options.cell_zoneout = 0.2, c.options.recurrent_dropout = 0.5;
   }
+  add("state_dropout").state_dropout = true;
+  {
+    GeneralCase& c = add("state_dropout_masked");
+    c.time = 7, c.mask = c.state_dropout = c.recurrent_dropout = true, c.projection = 3;
+    c.options.training = true, c.options.zoneout = 0.3, c.options.recurrent_dropout = 0.4;
+  }
+  add("indices").indices = true;
+  {
+    GeneralCase& c = add("indices_and_norm");
+    c.indices = c.mask = c.options.layer_norm = true, c.options.go_backwards = true;
+  }
+  {
+    GeneralCase& c = add("few_indices");  // lists are long
+    c.time = 9, c.batch = 7, c.input = 2, c.units = 70, c.indices = true;
+  }
   add("layer_norm").options.layer_norm = true;
   {
     GeneralCase& c = add("layer_norm_carry");
@@ -101,7 +116,7 @@ inline std::vector<GeneralCase> MixedCases(int count, bool smooth) {
     c.units = pick(1, 4, 13, 33), c.projection = pick(0, 0, 1, 6, 35);
     c.time_major = coin(), c.mask = coin(), c.both = coin(), c.bias = coin(), c.vectors = coin();
     c.cell_states = coin(), c.input_dropout = coin(), c.recurrent_dropout = coin();
-    c.shared_dropout = coin();
+    c.shared_dropout = coin(), c.state_dropout = coin(), c.indices = i % 3 == 0;
     o.go_backwards = coin(), o.zero_output_for_mask = coin(), o.layer_norm = coin();
     o.layer_norm_carry = o.layer_norm && coin(), o.training = coin();
     o.recurrent_dropout = coin() ? 0.25 : 0, o.zoneout = coin() ? 0.3 : 0;

@@ -18,6 +18,7 @@ struct GeneralCase {
   bool time_major = false, mask = false, both = false;
   bool bias = true, vectors = false, cell_states = false;
   bool input_dropout = false, recurrent_dropout = false, shared_dropout = false;
+  bool state_dropout = false, indices = false;
   RnnOptions options;  // `general` and what belongs to operands is set by the problem
 };
 inline std::ostream& operator<<(std::ostream& out, const GeneralCase& c) { return out << c.name; }
@@ -30,15 +31,32 @@ struct GeneralProblem {
   RnnOptions options;
   int states = 1, gates = 1;
   Array x, initial[2], kernel, recurrent_kernel, bias, input_dropout, recurrent_dropout, vectors;
-  Array layer_norm, projection, doutputs, dstate_outputs, dfinal[2];
+  Array state_dropout, layer_norm, projection, doutputs, dstate_outputs, dfinal[2];
   std::vector<char> mask;
+  std::vector<std::int32_t> indices;  // in place of x
 
   std::vector<const Array*> All() const {
-    return {&x,        &initial[0],    &initial[1], &kernel,         &recurrent_kernel,
-            &bias,     &input_dropout, &vectors,    &layer_norm,     &recurrent_dropout,
-            &doutputs, &projection,    &dfinal[0],  &dstate_outputs, &dfinal[1]};
+    return {&x,
+            &initial[0],
+            &initial[1],
+            &kernel,
+            &recurrent_kernel,
+            &bias,
+            &input_dropout,
+            &vectors,
+            &layer_norm,
+            &recurrent_dropout,
+            &doutputs,
+            &projection,
+            &dfinal[0],
+            &dstate_outputs,
+            &dfinal[1],
+            &state_dropout};
   }
-  static const T* Any(const Array& array) { return array.empty() ? nullptr : array.data(); }
+  template <typename E>
+  static const E* Any(const std::vector<E>& array) {
+    return array.empty() ? nullptr : array.data();
+  }
   const bool* Mask() const {
     return mask.empty() ? nullptr : reinterpret_cast<const bool*>(mask.data());
   }
@@ -47,7 +65,7 @@ struct GeneralProblem {
   GeneralProblem<U> Rounded() const {
     GeneralProblem<U> p;
     p.shape = shape, p.options = options, p.states = states, p.gates = gates;
-    p.mask = mask;
+    p.mask = mask, p.indices = indices;
     const auto from = All();
     const auto to = p.All();
     for (std::size_t i = 0; i < from.size(); ++i) {
@@ -97,7 +115,8 @@ template <typename T>
 ForwardArgs<T> ForwardOf(const GeneralProblem<T>& p, GeneralResults<T>* r) {
   using P = GeneralProblem<T>;
   ForwardArgs<T> a;
-  a.shape = p.shape, a.options = p.options, a.x = p.x.data(), a.kernel = p.kernel.data();
+  a.shape = p.shape, a.options = p.options, a.kernel = p.kernel.data();
+  a.x = P::Any(p.x), a.indices = P::Any(p.indices), a.state_dropout = P::Any(p.state_dropout);
   a.recurrent_kernel = p.recurrent_kernel.data(), a.bias = P::Any(p.bias), a.mask = p.Mask();
   a.input_dropout = P::Any(p.input_dropout), a.recurrent_dropout = P::Any(p.recurrent_dropout);
   a.vectors = P::Any(p.vectors), a.layer_norm = P::Any(p.layer_norm);
@@ -114,6 +133,7 @@ BackwardArgs<T> BackwardOf(const GeneralProblem<T>& p, GeneralResults<T>* r) {
   BackwardArgs<T> a;
   a.shape = p.shape, a.options = p.options, a.recurrent_kernel = p.recurrent_kernel.data();
   a.bias = P::Any(p.bias), a.mask = p.Mask(), a.recurrent_dropout = P::Any(p.recurrent_dropout);
+  a.state_dropout = P::Any(p.state_dropout);
   a.vectors = P::Any(p.vectors), a.layer_norm = P::Any(p.layer_norm);
   a.projection = P::Any(p.projection), a.outputs = r->outputs.data();
   a.doutputs = p.doutputs.data();
@@ -136,7 +156,8 @@ template <typename T>
 WeightGradientArgs<T> WeightGradientOf(const GeneralProblem<T>& p, GeneralResults<T>* r) {
   using P = GeneralProblem<T>;
   WeightGradientArgs<T> a;
-  a.shape = p.shape, a.options = p.options, a.x = p.x.data(), a.initial_h = p.initial[0].data();
+  a.shape = p.shape, a.options = p.options, a.initial_h = p.initial[0].data();
+  a.x = P::Any(p.x), a.indices = P::Any(p.indices), a.state_dropout = P::Any(p.state_dropout);
   a.mask = p.Mask(), a.input_dropout = P::Any(p.input_dropout);
   a.recurrent_dropout = P::Any(p.recurrent_dropout), a.outputs = r->outputs.data();
   a.dkernel = r->dkernel.data(), a.drecurrent_kernel = r->drecurrent_kernel.data();
@@ -174,11 +195,19 @@ GeneralProblem<double> GeneralProblemOf(const GeneralCase& c, bool second) {
   const std::int64_t T = s.time, B = s.batch, C = s.input, U = s.units, H = s.Hidden();
   const std::int64_t G = Cell::kGates;
   const double scale = 1 / std::sqrt(static_cast<double>(C + H));
-  p.x = make(T * B * C, 1), p.kernel = make(C * G * U, scale);
+  if (c.indices) {  // two of them name no row
+    for (std::int64_t i = 0; i < T * B; ++i) {
+      p.indices.push_back(static_cast<std::int32_t>(random() % (C + 2)) - 1);
+    }
+  } else {
+    p.x = make(T * B * C, 1);
+  }
+  p.kernel = make(C * G * U, scale);
   if (Cell::kRecurrent) p.recurrent_kernel = make(H * G * U, scale);
   if (c.bias) p.bias = make(Cell::kBiases * G * U, 0.5);
-  if (c.input_dropout) p.input_dropout = drop(G * B * C);
+  if (c.input_dropout && !c.indices) p.input_dropout = drop(G * B * C);
   if (c.recurrent_dropout) p.recurrent_dropout = drop((p.options.shared_dropout ? 1 : G) * B * H);
+  if (c.state_dropout) p.state_dropout = drop(T * B * H);
   if (c.vectors || !Cell::kRecurrent) p.vectors = make(Cell::kVectors * U, 0.7);
   if (p.options.layer_norm) {
     p.layer_norm = make(2 * LayerNormWidth<Cell>(U), 0.3);

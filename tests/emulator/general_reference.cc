@@ -38,6 +38,7 @@ void Launch(Args args, std::size_t (*workspace)(const Args&, const cpu::Pool&),
 template <template <typename> class Cell>
 GeneralResults<double> RunGeneralReference(GeneralProblem<double> p) {
   using namespace cpu::baseline;
+  p.options.general = true;
   if (p.options.shared_dropout) {  // the CPU has a mask for each gate
     const std::vector<double> one = p.recurrent_dropout;
     for (int g = 1; g < p.gates; ++g) {
@@ -53,9 +54,11 @@ GeneralResults<double> RunGeneralReference(GeneralProblem<double> p) {
   BackwardArgs<double> backward = BackwardOf(p, &r);
   backward.reserve_space = backward.dgates = reserve.get();
   Launch(backward, GeneralBackwardWorkspace<Cell, double>, GeneralBackward<Cell, double>);
-  InputGradientArgs<double> input = InputGradientOf(p, &r);
-  input.dgates = reserve.get();
-  Launch(input, InputGradientWorkspace<Cell, double>, InputGradient<Cell, double>);
+  if (p.indices.empty()) {
+    InputGradientArgs<double> input = InputGradientOf(p, &r);
+    input.dgates = reserve.get();
+    Launch(input, InputGradientWorkspace<Cell, double>, InputGradient<Cell, double>);
+  }
   WeightGradientArgs<double> weights = WeightGradientOf(p, &r);
   weights.dgates = reserve.get();
   Launch(weights, WeightGradientWorkspace<Cell, double>, WeightGradient<Cell, double>);

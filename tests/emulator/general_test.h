@@ -38,7 +38,7 @@ GeneralRun<T> RunGeneralLayer(const std::vector<GeneralProblem<T>>& problems,
       }
     }
     for (const auto* array : p.All()) mirror.Add(*array);
-    mirror.Add(p.mask);
+    mirror.Add(p.mask), mirror.Add(p.indices);
     reserves.push_back(std::make_unique<Poisoned>(L::ReserveBytes(p.shape, p.options)));
     infer.push_back(ForwardOf(p, &run.inference[d]));
     train.push_back(ForwardOf(p, &run.training[d]));
@@ -66,7 +66,9 @@ GeneralRun<T> RunGeneralLayer(const std::vector<GeneralProblem<T>>& problems,
     const Poisoned of_weights(L::WeightGradientWorkspace(weights));
     input.workspace = of_input.get(), weights.workspace = of_weights.get();
     mirror.Translate(&input), mirror.Translate(&weights);
-    attempt([&] { return L::InputGradient(input, options, nullptr); });
+    if (problems[d].indices.empty()) {
+      attempt([&] { return L::InputGradient(input, options, nullptr); });
+    }
     attempt([&] { return L::WeightGradient(weights, options, nullptr); });
     for (GeneralResults<T>* results : {&run.training[d], &run.inference[d]}) {
       for (const auto* array : results->All()) mirror.Fetch(const_cast<std::vector<T>*>(array));
@@ -75,12 +77,14 @@ GeneralRun<T> RunGeneralLayer(const std::vector<GeneralProblem<T>>& problems,
   return run;
 }
 
+// By the general kernels, or if the case has nothing that only they can, as a plan says.
 template <template <typename> class Cell, typename T>
-void CheckGeneralLayer(const GeneralCase& c) {
+void CheckGeneralLayer(const GeneralCase& c, bool general = true, const Plan& plan = Plan()) {
   std::vector<GeneralProblem<T>> problems;
   std::vector<GeneralResults<double>> want;
   for (int d = 0; d < (c.both ? 2 : 1); ++d) {
     problems.push_back(GeneralProblemOf<Cell>(c, d == 1).template Rounded<T>());
+    problems[d].options.general = general;
     want.push_back(RunGeneralReference<Cell>(problems[d].template Rounded<double>()));
   }
   CallOptions options;
@@ -88,7 +92,7 @@ void CheckGeneralLayer(const GeneralCase& c) {
   std::vector<std::string> first;
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
     UseSchedule(seed);
-    const GeneralRun<T> run = RunGeneralLayer<Cell, T>(problems, options);
+    const GeneralRun<T> run = RunGeneralLayer<Cell, T>(problems, options, plan);
     ASSERT_EQ(run.error, "") << "seed " << seed;
     std::vector<std::string> bits;
     for (std::size_t d = 0; d < problems.size(); ++d) {

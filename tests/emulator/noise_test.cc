@@ -88,7 +88,8 @@ class NoiseTest : public testing::TestWithParam<Rates> {
     Problem<double> p = NoisyProblemOf<Cell>(c, GetParam());
     LayerRun<double> run = RunLayer<Cell, double>(c, {p}, options);
     ASSERT_EQ(run.error, "");
-    ExpectClose("outputs", OutputsOf<Cell>(p, NoiseOf(p.options)), run.training[0].outputs, 4e-15);
+    ExpectClose("outputs", OutputsOf<Cell>(p, NoiseOf(p.shape, p.options)), run.training[0].outputs,
+                4e-15);
 
     if (p.options.training && p.options.zoneout > 0) CheckKeptBits<Cell>(c, p, options);
 
@@ -125,7 +126,7 @@ class NoiseTest : public testing::TestWithParam<Rates> {
     for (double& h : p.initial[0]) h *= 1e-30;
     const LayerRun<double> run = RunLayer<Cell, double>(c, {p}, options);
     ASSERT_EQ(run.error, "");
-    const Array<double> want = OutputsOf<Cell>(p, NoiseOf(p.options));
+    const Array<double> want = OutputsOf<Cell>(p, NoiseOf(p.shape, p.options));
     int kept = 0;
     for (std::int64_t b = 0; b < p.shape.batch; ++b) {
       for (std::int64_t u = 0; u < p.shape.units; ++u) {

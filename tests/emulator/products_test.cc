@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "tests/emulator/device_memory.h"
@@ -80,6 +82,80 @@ TEST(ColumnSumsTest, AnyNumberOfRows) {
       EXPECT_NEAR(got[j], want, 1e-11);
     }
   }
+}
+
+struct IndexedSizes {
+  std::int64_t rows, count, width;
+};
+
+// Of `count` rows, of which some numbers name none and the last is never named.
+std::vector<std::int32_t> RandomNumbers(const IndexedSizes& s) {
+  std::mt19937 random(5);
+  std::vector<std::int32_t> numbers(static_cast<std::size_t>(s.rows));
+  for (std::int32_t& n : numbers) {
+    n = static_cast<std::int32_t>(random() % (s.count + 1)) - 1;
+    if (n == s.count - 1) n = random() % 2 ? INT32_MAX : INT32_MIN;
+  }
+  return numbers;
+}
+
+template <typename T>
+void CheckIndexed(const IndexedSizes& s) {
+  const std::int64_t stride = s.width + 3;
+  const std::vector<std::int32_t> numbers = RandomNumbers(s);
+  const DeviceArray<std::int32_t> device_numbers(numbers);
+  const IndexedRows x{device_numbers.get(), s.rows, s.count};
+
+  const auto table = Random<T>(s.count * s.width, 6), before = Random<T>(s.rows * stride, 7);
+  const DeviceArray<T> from(table), to(before);
+  ASSERT_EQ(RunGather(x, from.get(), s.width, to.get(), stride, nullptr), "");
+  const std::vector<T> gathered = to.Read();
+  for (std::int64_t row = 0; row < s.rows; ++row) {
+    const std::int32_t n = numbers[row];
+    for (std::int64_t j = 0; j < stride; ++j) {  // what lies between the rows stays
+      T want = before[row * stride + j];
+      if (j < s.width) want = n >= 0 && n < s.count ? table[n * s.width + j] : T{};
+      ASSERT_EQ(Load(gathered[row * stride + j]), Load(want)) << row << ", " << j;
+    }
+  }
+
+  const DeviceArray<std::int32_t> starts(s.count + 1), rows(s.rows);
+  const RowLists lists{starts.get(), rows.get()};
+  ASSERT_EQ(RunListRows(x, lists, nullptr), "");
+  const DeviceArray<T> data(before), sums(Random<T>(s.count * stride, 8));
+  ASSERT_EQ(RunListedSums(x, lists, data.get(), stride, s.width, sums.get(), stride, nullptr), "");
+  const std::vector<T> got = sums.Read();
+  std::vector<double> want(s.count * s.width);
+  for (std::int64_t row = 0; row < s.rows; ++row) {
+    const std::int32_t n = numbers[row];
+    for (std::int64_t j = 0; n >= 0 && n < s.count && j < s.width; ++j) {
+      want[n * s.width + j] += Load(before[row * stride + j]);
+    }
+  }
+  for (std::int64_t n = 0; n < s.count; ++n) {
+    for (std::int64_t j = 0; j < s.width; ++j) {
+      const double value = want[n * s.width + j], terms = static_cast<double>(s.rows);
+      ASSERT_LE(std::abs(Load(got[n * stride + j]) - value),
+                Tolerance<T>(true) * (1 + std::abs(value) + std::sqrt(terms)))
+          << n << ", " << j;
+    }
+  }
+}
+
+// Lists that are short, long and of more than a tile; numbers and columns of more than a block.
+TEST(IndexedTest, AnySizes) {
+  for (const IndexedSizes& s : {IndexedSizes{40, 300, 33}, {2100, 3, 70}, {3, 2, 300}, {0, 4, 5}}) {
+    CheckIndexed<double>(s);
+    CheckIndexed<float>(s);
+    CheckIndexed<Half>(s);
+    CheckIndexed<BFloat16>(s);
+  }
+}
+
+TEST(IndexedTest, MoreThanCanBeCounted) {
+  const IndexedRows x{nullptr, std::int64_t{1} << 31, 4};
+  EXPECT_NE(RunListRows(x, {}, nullptr).find("x names 2147483648 rows"), std::string::npos);
+  EXPECT_NE(RunGather<float>(x, nullptr, 4, nullptr, 4, nullptr), "");
 }
 
 }  // namespace

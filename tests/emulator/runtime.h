@@ -28,6 +28,16 @@ inline Error CopyOnDevice(void* to, const void* from, std::size_t bytes, Stream)
   return "";
 }
 
+inline Error CopyRowsOnDevice(void* to, std::size_t to_pitch, const void* from,
+                              std::size_t from_pitch, std::size_t bytes, std::size_t count,
+                              Stream) {
+  for (std::size_t i = 0; i < count; ++i) {
+    std::memcpy(static_cast<unsigned char*>(to) + i * to_pitch,
+                static_cast<const unsigned char*>(from) + i * from_pitch, bytes);
+  }
+  return "";
+}
+
 template <typename... Parameters>
 Error Launch(void (*kernel)(Parameters...), const LaunchConfig& config,
              const Parameters&... arguments) {

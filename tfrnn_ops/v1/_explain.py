@@ -39,7 +39,7 @@ def explain(cell: RNNCell, inputs: Any, training: bool) -> explanation.Explanati
     on_gpu = all(map(_gpu.has_op, ops)) if fused else _gpu.is_there()
     options = {}
     if fused and inputs is not None:
-        gathers = not on_gpu and indices_of(cell._sees(inputs)) is not None
+        gathers = indices_of(cell._sees(inputs)) is not None
         options["inputs"] = (
             "one-hot: rows of the kernel are picked" if gathers else "multiplied by the kernel"
         )

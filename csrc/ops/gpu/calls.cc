@@ -34,7 +34,8 @@ absl::Status GpuCalls::PlanFor(const cuda::Call& call, cuda::Plan* plan) {
   const char* const variable = std::getenv(cuda::kOverrideVariable);
   const std::string override_text = variable == nullptr ? "" : variable;
   const bool plain = cuda::GeneralReason(call.features).empty();
-  const Key key(call.pass, call.batch, call.units, call.directions, call.tf32, plain,
+  const bool options = cuda::TakesOptions(call.features);
+  const Key key(call.pass, call.batch, call.units, call.directions, call.tf32, plain, options,
                 override_text);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (const auto known = plans_.find(key); known != plans_.end()) {

@@ -38,7 +38,8 @@ class GpuCalls {
   absl::Status Begin(tensorflow::OpKernelContext* ctx, GpuLaunch* launch);
 
  private:
-  using Key = std::tuple<cuda::Pass, std::int64_t, std::int64_t, int, bool, bool, std::string>;
+  using Key =
+      std::tuple<cuda::Pass, std::int64_t, std::int64_t, int, bool, bool, bool, std::string>;
 
   std::mutex mutex_;
   std::map<Key, cuda::Plan> plans_;

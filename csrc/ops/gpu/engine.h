@@ -4,59 +4,15 @@
 
 #include <type_traits>
 
-#include "csrc/cells/gru.h"
-#include "csrc/cells/gru_reset_before.h"
-#include "csrc/cells/ind_rnn.h"
-#include "csrc/cells/lstm.h"
-#include "csrc/cells/simple_rnn.h"
 #include "csrc/ops/call.h"
 #include "csrc/ops/gpu/calls.h"
+#include "csrc/ops/gpu/kernels.h"
+#include "csrc/ops/gpu/segments.h"
 #include "csrc/ops/gpu/stream.h"
 #include "csrc/ops/rnn_cell.h"
-#include "cuda/launch.h"
 #include "cuda/memory.h"
-#include "cuda/model.h"
 
 namespace tfrnn {
-
-// The name that plans know a cell by.
-template <template <typename> class Cell>
-struct GpuCell;
-template <>
-struct GpuCell<Lstm> {
-  static constexpr cuda::Cell kName = cuda::Cell::kLstm;
-};
-template <>
-struct GpuCell<Gru> {
-  static constexpr cuda::Cell kName = cuda::Cell::kGru;
-};
-template <>
-struct GpuCell<GruResetBefore> {
-  static constexpr cuda::Cell kName = cuda::Cell::kGruResetBefore;
-};
-template <>
-struct GpuCell<SimpleRnn> {
-  static constexpr cuda::Cell kName = cuda::Cell::kSimpleRnn;
-};
-template <>
-struct GpuCell<IndRnn> {
-  static constexpr cuda::Cell kName = cuda::Cell::kIndRnn;
-};
-
-// The functions of a cuda::Layer.
-template <typename T>
-struct GpuKernels {
-  cuda::Cell cell;
-  decltype(&cuda::Layer<Lstm, T>::ReserveBytes) reserve_bytes;
-  decltype(&cuda::Layer<Lstm, T>::ForwardWorkspace) forward_workspace;
-  decltype(&cuda::Layer<Lstm, T>::BackwardWorkspace) backward_workspace;
-  decltype(&cuda::Layer<Lstm, T>::InputGradientWorkspace) input_gradient_workspace;
-  decltype(&cuda::Layer<Lstm, T>::WeightGradientWorkspace) weight_gradient_workspace;
-  decltype(&cuda::Layer<Lstm, T>::Forward) forward;
-  decltype(&cuda::Layer<Lstm, T>::Backward) backward;
-  decltype(&cuda::Layer<Lstm, T>::InputGradient) input_gradient;
-  decltype(&cuda::Layer<Lstm, T>::WeightGradient) weight_gradient;
-};
 
 template <typename TFType>
 class GpuEngine {
@@ -64,38 +20,19 @@ class GpuEngine {
   using TF = TFType;
   using T = typename Storage<TF>::type;
   using Kernels = GpuKernels<T>;
-  static constexpr bool kHasSegments = false;
 
   template <template <typename> class Cell>
   static const Kernels& KernelsOf() {
-    using L = cuda::Layer<Cell, T>;
-    static constexpr Kernels kernels = {GpuCell<Cell>::kName,
-                                        &L::ReserveBytes,
-                                        &L::ForwardWorkspace,
-                                        &L::BackwardWorkspace,
-                                        &L::InputGradientWorkspace,
-                                        &L::WeightGradientWorkspace,
-                                        &L::Forward,
-                                        &L::Backward,
-                                        &L::InputGradient,
-                                        &L::WeightGradient};
-    return kernels;
+    return GpuKernelsOf<Cell, T>();
   }
 
   explicit GpuEngine(const RnnCell<GpuEngine>& cell) : kernels_(*cell.kernels) {}
 
-  // Chooses the kernels, or says why there are none for the call.
+  // Chooses the kernels.
   absl::Status Prepare(tensorflow::OpKernelContext*, Call<T>* call) const {
     call->options.shared_dropout = call->shared_dropout;
-    cuda::Features features = FeaturesOf(*call);
-    features.input_dropout = call->input_dropout != nullptr;
-    features.cell_states = call->cell_states;
-    features.recompute = call->recompute;
-    features.integers = call->indices != nullptr;
-    features.state_dropout = call->state_dropout != nullptr;
-    call->options.general = !cuda::GeneralReason(features).empty();
-    const std::string missing = cuda::Unsupported(features);
-    return missing.empty() ? absl::OkStatus() : absl::UnimplementedError(missing);
+    call->options.general = !cuda::GeneralReason(FeaturesOf(*call)).empty();
+    return absl::OkStatus();
   }
 
   // Bytes of the reserve space of a call that keeps all.
@@ -107,7 +44,8 @@ class GpuEngine {
   absl::Status Run(tensorflow::OpKernelContext* ctx, ForwardArgs<T>* args, int count) {
     cuda::Plan plan;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, args[0], count, &plan));
+    TF_RETURN_IF_ERROR(
+        PlanFor(cuda::Pass::kForward, args[0], count, PutsOutStates(args[0]), &plan));
     TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     TF_RETURN_IF_ERROR(
         launch.Allocate(ctx, kernels_.forward_workspace(args, count, plan), &args[0].workspace));
@@ -117,7 +55,8 @@ class GpuEngine {
   absl::Status Run(tensorflow::OpKernelContext* ctx, BackwardArgs<T>* args, int count) {
     cuda::Plan plan;
     GpuLaunch launch;
-    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, args[0], count, &plan));
+    TF_RETURN_IF_ERROR(
+        PlanFor(cuda::Pass::kBackward, args[0], count, PutsOutStates(args[0]), &plan));
     TF_RETURN_IF_ERROR(Begin(ctx, &launch));
     for (int d = 0; d < count; ++d) {
       BackwardArgs<T>& a = args[d];
@@ -139,6 +78,39 @@ class GpuEngine {
     return Products(ctx, args, count, kernels_.weight_gradient_workspace, kernels_.weight_gradient);
   }
 
+  // A call with `recompute`: of so many steps at once, and what is kept between them.
+  Segments<T> SegmentsOf(const RnnShape& shape, const RnnOptions& options, int64_t steps) const {
+    return {shape, steps, 0, static_cast<int64_t>(kernels_.carry_bytes(shape, options))};
+  }
+  // Directions take turns.
+  absl::Status RunSegments(tensorflow::OpKernelContext* ctx, const Segments<T>& segments,
+                           const ForwardArgs<T>* wholes, int count, uint8_t* const* kept) {
+    cuda::Plan plan;
+    GpuLaunch launch;
+    TF_RETURN_IF_ERROR(
+        PlanFor(cuda::Pass::kForward, wholes[0], 1, PutsOutStates(wholes[0]), &plan));
+    TF_RETURN_IF_ERROR(Begin(ctx, &launch));
+    GpuSegments<T> runs(ctx, kernels_, segments, launch);
+    for (int d = 0; d < count; ++d) {
+      TF_RETURN_IF_ERROR(runs.Forward(wholes[d], plan, kept[d]));
+    }
+    return absl::OkStatus();
+  }
+  absl::Status RunSegments(tensorflow::OpKernelContext* ctx, const Segments<T>& segments,
+                           const RecomputedGradient<T>* wholes, int count) {
+    cuda::Plan forward, backward;
+    GpuLaunch launch;
+    const bool states = PutsOutStates(wholes[0].backward);
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kForward, wholes[0].forward, 1, states, &forward));
+    TF_RETURN_IF_ERROR(PlanFor(cuda::Pass::kBackward, wholes[0].backward, 1, states, &backward));
+    TF_RETURN_IF_ERROR(Begin(ctx, &launch));
+    GpuSegments<T> runs(ctx, kernels_, segments, launch);
+    for (int d = 0; d < count; ++d) {
+      TF_RETURN_IF_ERROR(runs.Backward(wholes[d], forward, backward));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status Clear(tensorflow::OpKernelContext* ctx, void* data, std::size_t bytes) const {
     cuda::Stream stream = nullptr;
     TF_RETURN_IF_ERROR(StreamOf(ctx, &stream));
@@ -154,6 +126,7 @@ class GpuEngine {
     cuda::Features features = cuda::FeaturesOf(args.options);
     features.projection = args.projection != nullptr;
     features.vectors = args.vectors != nullptr;
+    features.state_dropout = args.state_dropout != nullptr;
     features.per_gate_dropout = args.recurrent_dropout != nullptr && !args.options.shared_dropout;
     return features;
   }
@@ -180,14 +153,14 @@ class GpuEngine {
   }
 
   template <typename Args>
-  absl::Status PlanFor(cuda::Pass pass, const Args& args, int directions, cuda::Plan* plan) {
+  absl::Status PlanFor(cuda::Pass pass, const Args& args, int directions, bool puts_out_states,
+                       cuda::Plan* plan) {
     cuda::Call call;
     call.cell = kernels_.cell, call.dtype = cuda::ElementOf<T>(), call.pass = pass;
     call.batch = args.shape.batch, call.units = args.shape.units, call.directions = directions;
     call.tf32 = kFloat && AllowsTf32();
     call.features = FeaturesOf(args);
-    // Not in the arguments of both passes; whatever takes the general kernels takes the same plan.
-    if (args.options.general) call.features.input_dropout = true;
+    call.features.cell_states = puts_out_states;
     return calls_.PlanFor(call, plan);
   }
 
