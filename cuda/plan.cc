@@ -104,7 +104,6 @@ std::vector<Plan> PlansOf(Policy policy, const Call& call, const Device& device)
     if ((unit_slices == 1) != (policy == Policy::kOneBlock)) continue;
     for (const int rows : kTileRows) {
       for (const int warps : kWarps) {
-        if (warps > MaxWarps(rows, TakesOptions(call.features))) continue;
         const int batch_slices = CeilDiv(std::max<std::int64_t>(call.batch, 1), rows);
         const Plan plan = {policy, unit_slices, batch_slices, rows, warps};
         if (policy != Policy::kGrid || BlocksOf(call, plan) <= device.multiprocessors) {
@@ -180,14 +179,14 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
   if (plan.tile_rows > MaxTileRows(call)) {
     return "with the call's options a group has at most " + Number(MaxTileRows(call)) + " rows";
   }
-  const int threads = 32 * plan.warps;
-  if (threads * RegistersOfThread(call, plan) > device.registers) {
-    return Number(threads) + " threads a block exceed the registers of a multiprocessor";
-  }
   const int max_warps = MaxWarps(plan.tile_rows, TakesOptions(call.features));
   if (plan.warps > max_warps) {
     return "a block of " + Number(plan.tile_rows) + " rows has at most " + Number(max_warps) +
            " warps";
+  }
+  const int threads = 32 * plan.warps;
+  if (threads * RegistersOfThread(call, plan) > device.registers) {
+    return Number(threads) + " threads a block exceed the registers of a multiprocessor";
   }
   const std::int64_t shared = SharedBytes(call, plan);
   if (shared > device.shared_per_block) {

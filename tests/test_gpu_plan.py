@@ -52,7 +52,7 @@ def test_every_argument_counts():
         plan = _core.gpu_plan("lstm", "bfloat16", 8, 128, features=[feature])
         assert plan["policy"] != "stepwise"
         assert plan["warps"] == 8
-        with pytest.raises(ValueError, match="512 threads a block exceed the registers"):
+        with pytest.raises(ValueError, match="a block of 8 rows has at most 8 warps"):
             _core.gpu_plan(
                 "lstm", "bfloat16", 8, 128, features=[feature], override="block:warps=16"
             )
