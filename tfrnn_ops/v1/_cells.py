@@ -10,6 +10,7 @@ from tfrnn_ops import _cells
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import (
     as_activation,
+    as_size,
     check_dtype,
     check_inputs,
     dimensions,
@@ -51,7 +52,7 @@ class BasicRNNCell(RNNCell):
     ):
         super().__init__(trainable=trainable, name=name, dtype=dtype, reuse=reuse)
         check_dtype(f"cell {self.name!r}", self.dtype)
-        self._num_units = num_units
+        self._num_units = as_size("num_units", num_units)
         self._activation = as_activation(activation)
 
     @property
@@ -126,7 +127,7 @@ class GRUCell(RNNCell):
     ):
         super().__init__(trainable=trainable, name=name, dtype=dtype, reuse=reuse)
         check_dtype(f"cell {self.name!r}", self.dtype)
-        self._num_units = num_units
+        self._num_units = as_size("num_units", num_units)
         self._activation = as_activation(activation)
         self._kernel_initializer = kernel_initializer
         self._bias_initializer = bias_initializer
