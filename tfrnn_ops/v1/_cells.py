@@ -37,6 +37,10 @@ class BasicRNNCell(RNNCell):
         name: see `RNNCell`.
         dtype: see `RNNCell`.
         trainable: see `RNNCell`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is less than 1, or `dtype` not floating.
     """
 
     _kind = _cells.SIMPLE_RNN
@@ -109,6 +113,10 @@ class GRUCell(RNNCell):
         name: see `RNNCell`.
         dtype: see `RNNCell`.
         trainable: see `RNNCell`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is less than 1, or `dtype` not floating.
     """
 
     _kind = _cells.GRU

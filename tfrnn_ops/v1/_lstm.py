@@ -75,6 +75,10 @@ class LSTMCell(RNNCell):
         name: see `RNNCell`.
         dtype: see `RNNCell`.
         trainable: see `RNNCell`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is less than 1, or `dtype` not floating.
     """
 
     _kind = _cells.LSTM
