@@ -21,7 +21,6 @@ constexpr int kGranule = 16;             // units
 constexpr int kFragmentBytes = 16 * 32;  // a tile of weights
 constexpr int kStepBytes = 32;           // depth of a tile
 constexpr int kSumStride = 20;           // floats between rows of 16 sums: no bank conflicts
-constexpr int kBackwardTiles = 2;        // of a job: one's sums hide the latency of the other's
 
 struct Geometry {
   int granules = 0;        // of a block
@@ -46,6 +45,10 @@ TFRNN_CELL constexpr int MaxWarps(int tile_rows, bool has_options) {
   return tile_rows == 8 ? 16 : tile_rows == 16 ? 12 : 8;
 }
 
+// Tiles of a job on the way back: one's sums hide the latency of the other's, where the rows do not
+// take so many registers that two would spill.
+TFRNN_CELL constexpr int BackwardTiles(int tile_rows) { return tile_rows == 32 ? 1 : 2; }
+
 constexpr int CeilDiv(std::int64_t a, int b) { return static_cast<int>((a + b - 1) / b); }
 
 // element_size: 2 or 4. `units` and the plan must be sensible: see Unsuitable in launch.h.
@@ -53,7 +56,7 @@ constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size
                               std::int64_t units, const Plan& plan) {
   const bool forward = pass == Pass::kForward;
   const int buffers = plan.policy == Policy::kCluster ? 2 : 1;
-  const int job_tiles = forward ? cell.gates : kBackwardTiles;
+  const int job_tiles = forward ? cell.gates : BackwardTiles(plan.tile_rows);
   Geometry g;
   g.granules = CeilDiv(CeilDiv(units, kGranule), plan.unit_slices);
   g.units = g.granules * kGranule;

@@ -168,7 +168,7 @@ TFRNN_DEVICE float ProductAt(const Geometry& g, int tile, int row, int unit) {
 template <typename T, int kColumns, typename Give>
 TFRNN_DEVICE void MultiplyBackward(const Geometry& g, const unsigned char* operand, bool exact,
                                    int first, const Give& give) {
-  constexpr int kTiles = kBackwardTiles;
+  constexpr int kTiles = BackwardTiles(8 * kColumns);
   const Fragment* const fragments = reinterpret_cast<const Fragment*>(prim::SharedMemory());
   const int lane = prim::Lane(), jobs = g.jobs * g.depth_splits;
   for (int turn = prim::Thread() / 32; turn < jobs; turn += prim::Threads() / 32) {
