@@ -1,5 +1,6 @@
 """Second derivatives in graphs, and what graphs that take none, or few, are spared."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from cells import GRU, LSTM, every_cell_and_ind_rnn
@@ -10,6 +11,7 @@ from tolerance import assert_close
 from tfrnn_ops import fused
 from tfrnn_ops.fused import common
 
+v1 = tf.compat.v1
 PARTS = ("", "Grad", "GradInput", "GradWeights")
 
 
@@ -84,22 +86,90 @@ def test_forward_mode_in_a_graph(case):
     assert_close(over_reverse, problem.second(problem.variables))
 
 
-@every_cell_and_ind_rnn
-def test_tf_gradients_twice(case):
-    """In a graph of TF1."""
-    problem = Problem(case, "layer_norm")
-    want = problem.second(problem.variables)
-    arrays = [[t.numpy() for t in ts] for ts in (problem.variables, problem.direction)]
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        given = [[tf.compat.v1.placeholder(a.dtype, a.shape) for a in some] for some in arrays]
+@pytest.fixture(params=["v2", "v1"])
+def behavior(request):
+    """The loops and shapes of graphs: in one case as after `tf.compat.v1.disable_v2_behavior()`."""
+    if request.param == "v1":
+        v1.disable_control_flow_v2()
+        v1.disable_v2_tensorshape()
+    yield
+    v1.enable_control_flow_v2()
+    v1.enable_v2_tensorshape()
+
+
+def in_a_graph(case, option, derivative, unknown=0, **options):
+    """Evaluates `derivative(loss, variables, direction)` in a graph of TF1.
+
+    The graph does not know the sizes of the first `unknown` axes of the inputs and the states.
+    """
+    with tf.Graph().as_default(), v1.Session() as session:
+        problem = Problem(case, option)
+        problem.options |= options
+        arrays = session.run([problem.variables, problem.direction])
+        given = tf.nest.map_structure(lambda a: v1.placeholder(a.dtype, a.shape), arrays)
         variables, direction = given
-        again = Problem(case, "layer_norm")
-        loss = again.loss(variables)
-        first = tf.gradients(loss, variables)
-        second = tf.gradients(first, variables, direction)
+        for i in range(1 + len(problem.tensors.states)):
+            known = list(arrays[0][i].shape)
+            axes = unknown if i == 0 else min(unknown, 1)
+            variables[i] = v1.placeholder(tf.float64, [None] * axes + known[axes:])
+        results = derivative(problem.loss(variables), variables, direction)
         feed = dict(zip(tf.nest.flatten(given), tf.nest.flatten(arrays), strict=True))
-        got = session.run(second, feed)
-    assert_close(got, want)
+        return session.run(results, feed)
+
+
+def second(loss, variables, direction):
+    return tf.gradients(tf.gradients(loss, variables), variables, direction)
+
+
+@every_cell_and_ind_rnn
+@pytest.mark.parametrize("option", ["layer_norm", "mask"])
+@pytest.mark.usefixtures("behavior")
+def test_tf_gradients_twice(case, option):
+    problem = Problem(case, option)
+    assert_close(in_a_graph(case, option, second), problem.second(problem.variables))
+
+
+@pytest.mark.usefixtures("behavior")
+def test_gru_that_resets_before():
+    want = Problem(GRU)
+    want.options["reset_after"] = False
+    got = in_a_graph(GRU, "plain", second, reset_after=False)
+    assert_close(got, want.second(want.variables))
+
+
+@pytest.mark.parametrize("option", ["all", "return_cell_states"])
+@pytest.mark.usefixtures("behavior")
+def test_tf_gradients_twice_with_options(option):
+    problem = Problem(LSTM, option)
+    want = problem.second(problem.variables)
+    assert_close(in_a_graph(LSTM, option, second, unknown=2), want)
+    assert_close(in_a_graph(LSTM, option, second, unknown=2, recompute=2), want)
+
+
+@pytest.mark.usefixtures("behavior")
+def test_hessians():
+    def hessian(loss, variables, direction):
+        return v1.hessians(loss, variables[1])
+
+    def product(loss, variables, direction):
+        return tf.gradients(tf.gradients(loss, variables[1]), variables[1], direction[1])
+
+    (found,), (along,) = (in_a_graph(GRU, "mask", f) for f in (hessian, product))
+    direction = Problem(GRU, "mask").direction[1]
+    assert_close(np.tensordot(found, direction, 2), along)
+
+
+@every_cell_and_ind_rnn
+@pytest.mark.usefixtures("behavior")
+def test_tapes_in_a_graph(case):
+    def second(loss, variables, direction):
+        again = Problem(case, "mask")
+        again.direction = direction
+        return again.second(variables)
+
+    problem = Problem(case, "mask")
+    got = in_a_graph(case, "mask", second, unknown=2)
+    assert_close(got, problem.second(problem.variables))
 
 
 @every_cell_and_ind_rnn

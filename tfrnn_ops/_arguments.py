@@ -207,8 +207,8 @@ def _require(condition: Any, message: str, *values: Any) -> list[Any]:
 
 def _dim(tensor: Any, axis: int) -> Dim:
     """The size of an axis; None if it is unknown, or there is no such axis."""
-    shape = tensor.shape
-    return shape[axis] if shape.rank is not None and shape.rank > axis else None
+    known = tensor.shape.rank is not None and tensor.shape.rank > axis
+    return tf.compat.dimension_value(tensor.shape[axis]) if known else None
 
 
 def _as_int32(indices: Any) -> Any:

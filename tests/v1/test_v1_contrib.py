@@ -129,6 +129,18 @@ def test_lstm_block_fused_cell_takes_lists():
         layer(x)
 
 
+def test_scope_of_the_lstm_block_fused_cell_in_a_graph():
+    with tf.Graph().as_default():
+        layers = [ours.LSTMBlockFusedCell(UNITS) for _ in range(3)]
+        for layer, scope in zip(layers, (None, "mine", None), strict=True):
+            layer(tf.constant(X), dtype=tf.float64, scope=scope)
+        assert [layer.scope_name for layer in layers] == [
+            "lstm_fused_cell",
+            "mine",
+            "lstm_fused_cell_1",
+        ]
+
+
 def test_gru_block_cell():
     x = tf.constant(X[:, 0], tf.float32)
     cell = ours.GRUBlockCell(cell_size=UNITS)

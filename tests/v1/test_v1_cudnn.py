@@ -111,7 +111,10 @@ def test_inputs_that_skip_the_matrix(kind, direction, input_mode):
     rng = np.random.default_rng(6)
     pairs = []
     for cell, other in zip(skipping._cells, linear._cells, strict=True):
-        ours_, theirs_ = {v.name: v for v in cell.weights}, {v.name: v for v in other.weights}
+        ours_, theirs_ = (
+            {v.name.split("/", 1)[1]: v for v in one.weights}  # without the layer's scope
+            for one in (cell, other)
+        )
         for name, variable in theirs_.items():
             own = ours_.get(name)
             if own is None:
@@ -140,14 +143,21 @@ def test_auto_select_multiplies_other_widths():
 
 @kinds
 @directions
-def test_checkpoints_of_a_graph_fit_the_compatible_cells(kind, direction, tmp_path):
+@pytest.mark.parametrize("scope", [None, "mine", "that of the call"])
+def test_checkpoints_of_a_graph_fit_the_compatible_cells(kind, direction, scope, tmp_path):
+    """Names are those of TF1's checkpoints, such as the public ones of DeepSpeech and Magenta."""
     path = str(tmp_path / "model.ckpt")
-    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("model"):
-        want, _ = make(kind, direction)(X)
+    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("model") as outer:
+        layer = make(kind, direction)
+        want, _ = layer(X, scope=outer if scope == "that of the call" else scope)
+        count = len(v1.global_variables())
+        layer(X)
+        assert len(v1.global_variables()) == count
         session.run(v1.global_variables_initializer())
         v1.train.Saver().save(session, path)
         want = session.run(want)
-    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope("model"):
+    inner = {None: f"model/cudnn_{kind}", "mine": "model/mine"}.get(scope, "model")
+    with tf.Graph().as_default(), v1.Session() as session, v1.variable_scope(inner):
         name = f"CudnnCompatible{kind.upper()}Cell"
         cells = [getattr(ours, name)(UNITS) for _ in range(2 * LAYERS)]
         options = {"dtype": tf.float64, "time_major": True}
@@ -165,7 +175,27 @@ def test_checkpoints_of_a_graph_fit_the_compatible_cells(kind, direction, tmp_pa
         "unidirectional": "rnn/multi_rnn_cell/cell_0",
         "bidirectional": "stack_bidirectional_rnn/cell_0/bidirectional_rnn/fw",
     }
-    assert first.startswith(f"model/{layers[direction]}/cudnn_compatible_{kind}_cell/")
+    assert first.startswith(f"{inner}/{layers[direction]}/cudnn_compatible_{kind}_cell/")
+
+
+def test_names_of_layers_in_a_graph():
+    with tf.Graph().as_default():
+        for layer in (make("gru"), make("gru"), make("lstm", name="mine")):
+            layer(X)
+        scopes = {v.name.split("/")[0] for v in v1.global_variables()}
+    assert scopes == {"cudnn_gru", "cudnn_gru_1", "mine"}
+
+
+@kinds
+def test_values_that_are_loaded_in_a_graph(kind):
+    with tf.Graph().as_default(), v1.Session() as session:
+        layer = make(kind)
+        layer(X)
+        session.run(v1.global_variables_initializer())
+        for variable in layer.variables:
+            value = np.random.default_rng(2).normal(size=variable.shape.as_list())
+            variable.load(value, session)
+            assert_close(session.run(variable), value)
 
 
 @kinds
@@ -207,3 +237,11 @@ def test_errors():
         make("lstm", dropout=2)
     with pytest.raises(TypeError, match=r"initial_state is \[\]; expected a tuple"):
         make("lstm")(X, [])
+    with pytest.raises(ValueError, match=r"initial_state has 1 tensor\(s\); expected 2: h, c"):
+        make("lstm")(X, (tf.zeros([LAYERS, BATCH, UNITS], tf.float64),))
+    with pytest.raises(ValueError, match="num_layers is 0; expected 1 or more"):
+        ours.CudnnLSTM(0, UNITS)
+    with pytest.raises(TypeError, match=r"num_units is 2\.5; expected an integer"):
+        ours.CudnnGRU(LAYERS, 2.5)
+    with pytest.raises(TypeError, match=r"inputs is a RaggedTensor; expected inputs\.to_tensor"):
+        make("lstm")(tf.RaggedTensor.from_tensor(X))

@@ -125,6 +125,12 @@ MISTAKES = {
         lambda m: m.DropoutWrapper(m.GRUCell(UNITS), state_keep_prob=-1.0),
         "state_keep_prob",
     ),
+    "units that are no integer": (lambda m: run(m, m.GRUCell(2.5)), ""),
+    "units that are negative": (lambda m: run(m, m.LSTMCell(-4)), "-4"),
+    "a ragged tensor": (
+        lambda m: run(m, m.GRUCell(UNITS), tf.RaggedTensor.from_tensor(state(BATCH, TIME, 2))),
+        "",
+    ),
     "a residual": (lambda m: run(m, m.ResidualWrapper(m.GRUCell(UNITS))), "(3, "),
 }
 
@@ -154,6 +160,59 @@ def test_in_tf2():
         ours.dynamic_rnn(cell, x, initial_state=state(BATCH, 7))
     with pytest.raises(TypeError, match="state has dtype float64; expected float32"):
         ours.dynamic_rnn(cell, x, dtype=tf.float64)
+
+
+SIZES = {
+    "BasicRNNCell": lambda n: ours.BasicRNNCell(n),
+    "GRUCell": lambda n: ours.GRUCell(n),
+    "GRUBlockCell": lambda n: ours.GRUBlockCell(cell_size=n),
+    "LSTMCell": lambda n: ours.LSTMCell(n, use_peepholes=True),
+    "num_proj": lambda n: ours.LSTMCell(UNITS, num_proj=n),
+    "BasicLSTMCell": lambda n: ours.BasicLSTMCell(n, state_is_tuple=False),
+    "LSTMBlockCell": lambda n: ours.LSTMBlockCell(n),
+    "CudnnCompatibleGRUCell": lambda n: ours.CudnnCompatibleGRUCell(n),
+    "LayerNormBasicLSTMCell": lambda n: ours.LayerNormBasicLSTMCell(n),
+    "attn_length": lambda n: ours.AttentionCellWrapper(ours.GRUCell(UNITS), n),
+    "attn_size": lambda n: ours.AttentionCellWrapper(ours.GRUCell(UNITS), 2, attn_size=n),
+    "attn_vec_size": lambda n: ours.AttentionCellWrapper(ours.GRUCell(UNITS), 2, attn_vec_size=n),
+    "input_size": lambda n: ours.AttentionCellWrapper(ours.GRUCell(UNITS), 2, input_size=n),
+}
+every_size = pytest.mark.parametrize("size", SIZES)
+
+
+@every_size
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_dimension_is_a_size_in_a_graph(size):
+    """As x.shape[-1] is one after `tf.compat.v1.disable_v2_behavior()`."""
+    with tf.Graph().as_default():
+        outputs, _ = run(ours, SIZES[size](v1.Dimension(3)))
+        again, _ = run(ours, SIZES[size](np.int64(3)), scope="again")
+        assert outputs.shape.as_list() == again.shape.as_list()
+
+
+@every_size
+def test_sizes(size):
+    for wrong in (-4, 0) if size != "num_proj" else (-4,):
+        with pytest.raises(ValueError, match=f" is {wrong}; expected 1 or more"):
+            SIZES[size](wrong)
+    for wrong in ("3", 3.0, v1.Dimension(None)):
+        with pytest.raises(TypeError, match=r" is .*; expected an integer"):
+            SIZES[size](wrong)
+
+
+def test_messages():
+    cell = ours.LSTMCell(UNITS)
+    x = np.zeros([BATCH, TIME, FEATURES], np.float32)
+    with pytest.raises(TypeError, match=r"expected an LSTMStateTuple \(c, h\)"):
+        ours.dynamic_rnn(cell, x, initial_state=state(BATCH, UNITS))
+    with pytest.raises(TypeError, match=r"expected an LSTMStateTuple \(c, h\)"):
+        cell(x[:, 0], state(2, UNITS))
+    with pytest.raises(TypeError, match=r"cells\[1\] \(3\) is not an RNNCell: it has no output_s"):
+        ours.MultiRNNCell([cell, 3])
+    with pytest.raises(TypeError, match="attn_length is None; expected an integer"):
+        ours.AttentionCellWrapper(cell, None)
+    with pytest.raises(TypeError, match=r"inputs is a RaggedTensor; expected inputs.to_tensor\(\)"):
+        ours.dynamic_rnn(cell, tf.RaggedTensor.from_tensor(x), dtype=tf.float32)
 
 
 def test_a_class_is_no_cell():

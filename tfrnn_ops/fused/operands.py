@@ -62,7 +62,7 @@ class Operands:
     def has(self, name: str) -> bool:
         """Whether an optional operand is there. One of a rank unknown to the graph is."""
         shape = _as_list(getattr(self, name))[0].shape
-        return shape.rank != 1 or shape[0] != 0
+        return shape.rank != 1 or shape.as_list() != [0]
 
     def places(self, name: str) -> range:
         """The places of an operand in the flat list."""

@@ -33,32 +33,41 @@ def second_gradient(fused: FusedOp, suffix: str, op: Any, upstream: Sequence[Any
         op: the operation.
         upstream: the gradients of its results.
     """
-    # Copies, as one tensor may have been given twice: for both states, or for two weights.
-    inputs = [tf.identity(tensor) for tensor in op.inputs[:-2]]  # not the saved outputs and dgates
-    operands, doutputs = Operands.split(inputs, op)
+    given = list(op.inputs[:-2])  # not the saved outputs and dgates
+    operands, doutputs = Operands.split(given, op)
     # A tape tells what it does not need, which saves most of the work: forward mode needs only
     # the derivative by doutputs, in which the product is linear.
     names = ("x", "initial_state", *(name for name in _WEIGHTS if operands.has(name)))
     present = [place for name in names for place in operands.places(name)]
-    after = range(len(inputs) - len(doutputs), len(inputs))
+    after = range(len(given) - len(doutputs), len(given))
     unused = unused_gradients(op)
-    places = [i for i in (*present, *after) if i not in unused and inputs[i].dtype.is_floating]
-    sources = [inputs[i] for i in places]
-    targets, weights = _results_of(suffix, op, operands, upstream)
-    with tf.GradientTape() as outer:
-        outer.watch(sources)
-        with tf.GradientTape() as inner:
-            inner.watch(targets)
-            results = _replay(fused, op, operands)
-        first = inner.gradient(
-            results,
-            targets,
-            output_gradients=doutputs[: len(results)],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
+    places = [i for i in (*present, *after) if i not in unused and given[i].dtype.is_floating]
+
+    def differentiate(given: list[Any], upstream: list[Any]) -> list[Any]:
+        # Copies, as one tensor may have been given twice: for both states, or for two weights.
+        inputs = [tf.identity(tensor) for tensor in given]
+        sources = [inputs[i] for i in places]
+        operands, doutputs = Operands.split(inputs, op)
+        targets, weights = _results_of(suffix, op, operands, upstream)
+        with tf.GradientTape() as outer:
+            outer.watch(sources)
+            with tf.GradientTape() as inner:
+                inner.watch(targets)
+                results = _replay(fused, op, operands)
+            first = inner.gradient(
+                results,
+                targets,
+                output_gradients=doutputs[: len(results)],
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+        return outer.gradient(first, sources, output_gradients=weights)
+
+    if not (tf.executing_eagerly() or tf.compat.v1.control_flow_v2_enabled()):
+        # A tape does not see the loops of TF1, and finds no gradient; in a function there are none.
+        traced = tf.function(differentiate, autograph=False)
+        differentiate = traced.get_concrete_function(given, list(upstream))
     gradients: list[Any] = [None] * len(op.inputs)
-    found = outer.gradient(first, sources, output_gradients=weights)
-    for place, value in zip(places, found, strict=True):
+    for place, value in zip(places, differentiate(given, list(upstream)), strict=True):
         gradients[place] = value
     return gradients
 

@@ -100,8 +100,13 @@ def product(operand: Any, kernel: Any, gates: int, dropout_mask: Any = None) -> 
 
 def size(tensor: Any, axis: int) -> Any:
     """The size of an axis: an integer if the graph knows it, otherwise a tensor."""
-    static = tensor.shape[axis]
+    static = static_size(tensor, axis)
     return tf.shape(tensor)[axis] if static is None else static
+
+
+def static_size(tensor: Any, axis: int) -> int | None:
+    """The size of an axis as an integer, whatever kind TF1 or TensorFlow 2 has; None if unknown."""
+    return tf.compat.dimension_value(tensor.shape[axis])
 
 
 def with_shape(tensor: Any, shape: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops import _tensorflow
-from tfrnn_ops.reference.common import normalise, product, size, with_shape
+from tfrnn_ops.reference.common import normalise, product, size, static_size, with_shape
 from tfrnn_ops.reference.recompute import recomputed
 
 State = tuple[Any, ...]
@@ -90,7 +90,7 @@ def run(
     }
     if not isinstance(initial_state, (list, tuple)):
         initial_state = (initial_state,)
-    states = tuple(with_shape(s, [inputs.shape[1], None]) for s in initial_state)
+    states = tuple(with_shape(s, [static_size(inputs, 1), None]) for s in initial_state)
     nothing = tuple(tf.zeros_like(s) for s in states[:emit])
 
     def segment(weights: Weights, x: Any, carry: Any, steps: Any, first: Any) -> tuple[Any, Any]:
@@ -128,7 +128,7 @@ def run(
     if not (unroll or tf.executing_eagerly()) and _tensorflow.has_tangents(tensors):
         # TensorFlow has no forward mode through a loop of the graph that it is asked for in. In
         # Python's loop it has, and through a function it has the first derivative.
-        unroll = inputs.shape[0] is not None
+        unroll = static_size(inputs, 0) is not None
         if not unroll:
             all_steps = tf.function(all_steps, autograph=False)
     outputs, (_, states) = all_steps(
@@ -150,7 +150,7 @@ def _run_segments(
     """Runs segments of `length` steps, then the steps that are left."""
     count = size(inputs, 0) // length
     outputs = []
-    if inputs.shape[0] is None or count:
+    if static_size(inputs, 0) is None or count:
 
         def run_one(number: Any, slices: Any, carry: Any) -> tuple[State, Any]:
             x, *steps = slices
@@ -162,7 +162,7 @@ def _run_segments(
         outputs.append(tuple(map(_unfold, blocks)))
     left = inputs[count * length :]
     left_steps = [None if s is None else s[count * length :] for s in steps]
-    if left.shape[0] != 0 or not outputs:
+    if static_size(left, 0) != 0 or not outputs:
         last, carry = recomputed(segment, weights, (left, carry), (left_steps, count * length))
         outputs.append(last)
     return tuple(tf.concat(parts, 0) for parts in zip(*outputs, strict=True)), carry
@@ -190,7 +190,7 @@ def _scan(
     Raises:
         ValueError: `unroll` with an unknown number of steps.
     """
-    steps = sequences[0].shape[0]
+    steps = static_size(sequences[0], 0)
     if steps == 0:  # which XLA does not compile as a loop
         return tuple(tf.stack([n])[:0] for n in nothing), carry
     if not unroll:

@@ -7,6 +7,14 @@
 
 They work in TF1 graphs (`tf.compat.v1.disable_v2_behavior()`) with the variable names of TF1, so
 its checkpoints load, and in TensorFlow 2, eagerly and in a `tf.function`.
+
+Here are the cells, wrappers and loops of `tf.nn`. Of `tf.contrib` there are `AttentionCellWrapper`,
+`GRUBlockCell`, `GRUBlockCellV2`, `LSTMBlockCell`, `LSTMBlockFusedCell`, `LayerNormBasicLSTMCell`,
+`PhasedLSTMCell`, `stack_bidirectional_dynamic_rnn`, and of `cudnn_rnn` `CudnnLSTM`, `CudnnGRU` and
+the cells compatible with them; none of its other cells, wrappers and adaptors.
+
+A layer of Keras 3 does not track the variables of a cell, as it tracks no `tf.Variable`: take
+`cell.trainable_variables` for the optimizer, or a layer of this package instead.
 """
 
 from tfrnn_ops.v1 import _explain as _explain  # registers itself with tfrnn_ops.explain

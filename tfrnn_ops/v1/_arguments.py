@@ -13,6 +13,22 @@ import tensorflow as tf
 v1 = tf.compat.v1
 
 
+def as_size(name: str, value: Any) -> int:
+    """The integer of a size, which may be an integer of any kind or, in TF1, a dimension.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it is less than 1.
+    """
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected an integer") from None
+    if size < 1:
+        raise ValueError(f"{name} is {size}; expected 1 or more")
+    return size
+
+
 def snake_case(name: str) -> str:
     """The name of a class in lower case: BasicLSTMCell is basic_lstm_cell."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
@@ -66,6 +82,19 @@ def check_inputs(cell: Any, inputs: Any) -> Any:
         )
     check_dtype("inputs", inputs.dtype)
     return inputs
+
+
+def check_dense(inputs: Any) -> None:
+    """Checks that inputs over time are not ragged.
+
+    Raises:
+        TypeError: they are.
+    """
+    if any(isinstance(x, tf.RaggedTensor) for x in tf.nest.flatten(inputs)):
+        raise TypeError(
+            "inputs is a RaggedTensor; expected inputs.to_tensor(), with inputs.row_lengths() as "
+            "the lengths of the sequences"
+        )
 
 
 def check_dtype(name: str, dtype: Any) -> None:

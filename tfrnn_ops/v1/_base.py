@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfrnn_ops._cells import Cell
 from tfrnn_ops.v1._arguments import as_initializer, dimensions, snake_case, zeros
-from tfrnn_ops.v1._variables import make_variable, owning, owns_variables, without_reuse
+from tfrnn_ops.v1._variables import Maker, own_scope, owning, owns_variables, parts_of
 
 v1 = tf.compat.v1
 
@@ -262,15 +262,11 @@ class RNNCell(tf.Module):
     def _variable_scope(self, scope: Any) -> Iterator[None]:
         if self._scope is None:
             if self._reuse:
-                opened = v1.variable_scope(
-                    self.name if scope is None else scope, custom_getter=self._get_variable
-                )
+                opened = v1.variable_scope(self.name if scope is None else scope)
             else:
-                opened = v1.variable_scope(
-                    scope, default_name=self.name, custom_getter=self._get_variable
-                )
+                opened = v1.variable_scope(scope, default_name=self.name)
             with opened as captured:
-                self._scope = without_reuse(captured) if owns_variables() else captured
+                self._scope = own_scope(captured, self._getter)
         # In TensorFlow 2 there is nothing to find in the scope: the cell keeps its variables.
         reuse = True if self.built and not owns_variables() else self._reuse
         with (
@@ -279,17 +275,28 @@ class RNNCell(tf.Module):
         ):
             yield
 
-    def _get_variable(self, getter: Callable[..., Any], name: str, **kwargs: Any) -> Any:
-        """Stands between `tf.compat.v1.get_variable` and the scope, in the cell's own scope."""
-        if not owns_variables():
-            return self._record(getter(name, **kwargs))
-        if name not in self._owned:
-            self._owned[name] = make_variable(name, **kwargs)
-        return self._record(self._owned[name])
+    def _getter(self, outside: Callable[..., Any] | None) -> Callable[..., Any]:
+        """The custom getter of the cell's own scope, with what was the scope's in between."""
+
+        def get(getter: Callable[..., Any], name: str, **kwargs: Any) -> Any:
+            maker = Maker(self._owned, getter)
+            if outside is None:
+                return self._record(maker(name, **kwargs))
+            found = outside(maker, name=name, **kwargs)
+            if not parts_of(found):
+                if owns_variables():
+                    raise ValueError(
+                        f"the custom_getter of the scope gave a tensor for {name!r}; expected a "
+                        "variable: a tensor needs the graph of a tf.compat.v1.Session"
+                    )
+                for variable in maker.made:
+                    self._record(variable)
+            return self._record(found)
+
+        return get
 
     def _record(self, variable: Any) -> Any:
-        parts = [variable] if hasattr(variable, "trainable") else list(variable)  # partitioned
-        self._weights.extend(_unknown(parts, self._weights))
+        self._weights.extend(_unknown(parts_of(variable), self._weights))
         return variable
 
     def _all_weights(self) -> list[Any]:

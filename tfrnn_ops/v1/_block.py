@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfrnn_ops.v1 import _loops, _sequence
-from tfrnn_ops.v1._arguments import dimensions, known_features
+from tfrnn_ops.v1._arguments import check_dense, dimensions, known_features
 from tfrnn_ops.v1._cells import GRUCell
 from tfrnn_ops.v1._lstm import LSTMCell, LSTMStateTuple
 
@@ -82,12 +82,13 @@ class LSTMBlockFusedCell(LSTMBlockCell):
         """The size of the state and the output."""
         return self._num_units
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # over whole sequences
         self,
         inputs: Any,
         initial_state: Any = None,
         dtype: Any = None,
         sequence_length: Any = None,
+        scope: Any = None,
     ) -> tuple[Any, LSTMStateTuple]:
         """Runs the layer.
 
@@ -97,14 +98,17 @@ class LSTMBlockFusedCell(LSTMBlockCell):
             dtype: the dtype of the state; needed without `initial_state`.
             sequence_length: integers `[batch]`: after so many steps of a sequence its outputs are
                 zeros, and its state stays.
+            scope: the variable scope to open in the first call; see `RNNCell.__call__`.
 
         Returns:
             `(outputs, state)`: the outputs at every step, a list if `inputs` is one, and the last
             `LSTMStateTuple`.
 
         Raises:
+            TypeError: `inputs` is ragged.
             ValueError: neither `initial_state` nor `dtype` is given, or a shape does not fit.
         """
+        check_dense(inputs)
         sequence = tf.stack(inputs) if isinstance(inputs, list) else tf.convert_to_tensor(inputs)
         if sequence.shape.rank != 3:
             raise ValueError(f"inputs has shape {sequence.shape}; expected [time, batch, features]")
@@ -112,7 +116,7 @@ class LSTMBlockFusedCell(LSTMBlockCell):
         if initial_state is None:
             batch_size = tf.shape(sequence)[1] if batch is None else batch
             initial_state = _loops.zero_state(self, batch_size, dtype)
-        state = LSTMStateTuple(*initial_state)
+        state = LSTMStateTuple(*self._split_state(initial_state))
         lengths = None if sequence_length is None else _loops.as_lengths(sequence_length, batch)
 
         def run(sequence: Any, state: Any) -> tuple[Any, Any]:
@@ -128,7 +132,7 @@ class LSTMBlockFusedCell(LSTMBlockCell):
             return self._run_sequence(_sequence.Steps(mask, time_major=True), sequence, state)
 
         shape = tf.TensorShape([batch, features])
-        outputs, state = self._run(run, sequence, state, inputs_shape=shape)
+        outputs, state = self._run(run, sequence, state, scope, inputs_shape=shape)
         return (tf.unstack(outputs, len(inputs)) if isinstance(inputs, list) else outputs), state
 
 

@@ -10,6 +10,7 @@ from tfrnn_ops import _cells
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import (
     as_activation,
+    as_size,
     check_dtype,
     check_inputs,
     dimensions,
@@ -36,6 +37,10 @@ class BasicRNNCell(RNNCell):
         name: see `RNNCell`.
         dtype: see `RNNCell`.
         trainable: see `RNNCell`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is less than 1, or `dtype` not floating.
     """
 
     _kind = _cells.SIMPLE_RNN
@@ -51,7 +56,7 @@ class BasicRNNCell(RNNCell):
     ):
         super().__init__(trainable=trainable, name=name, dtype=dtype, reuse=reuse)
         check_dtype(f"cell {self.name!r}", self.dtype)
-        self._num_units = num_units
+        self._num_units = as_size("num_units", num_units)
         self._activation = as_activation(activation)
 
     @property
@@ -108,6 +113,10 @@ class GRUCell(RNNCell):
         name: see `RNNCell`.
         dtype: see `RNNCell`.
         trainable: see `RNNCell`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is less than 1, or `dtype` not floating.
     """
 
     _kind = _cells.GRU
@@ -126,7 +135,7 @@ class GRUCell(RNNCell):
     ):
         super().__init__(trainable=trainable, name=name, dtype=dtype, reuse=reuse)
         check_dtype(f"cell {self.name!r}", self.dtype)
-        self._num_units = num_units
+        self._num_units = as_size("num_units", num_units)
         self._activation = as_activation(activation)
         self._kernel_initializer = kernel_initializer
         self._bias_initializer = bias_initializer

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfrnn_ops.v1._arguments import as_activation, check_inputs, dimensions
+from tfrnn_ops.v1._arguments import as_activation, as_size, check_inputs, dimensions
 from tfrnn_ops.v1._base import RNNCell
 from tfrnn_ops.v1._lstm import LSTMStateTuple
 from tfrnn_ops.v1._wrappers import check_cell
@@ -60,7 +60,7 @@ class LayerNormBasicLSTMCell(RNNCell):
         super().__init__(reuse=reuse)
         if input_size is not None:
             raise ValueError(f"input_size is {input_size}; expected None, it was never used")
-        self._num_units = num_units
+        self._num_units = as_size("num_units", num_units)
         self._forget_bias = forget_bias
         self._activation = as_activation(activation)
         self._layer_norm = layer_norm
@@ -140,7 +140,7 @@ class PhasedLSTMCell(RNNCell):
         reuse: Any = None,
     ):
         super().__init__(reuse=reuse)
-        self._num_units = num_units
+        self._num_units = as_size("num_units", num_units)
         self._use_peepholes = use_peepholes
         self._leak = leak
         self._ratio_on = ratio_on
@@ -230,8 +230,8 @@ class AttentionCellWrapper(RNNCell):
         reuse: see `RNNCell`.
 
     Raises:
-        TypeError: `cell` is no cell.
-        ValueError: `attn_length` is not positive, or the cell's state is a tuple, but
+        TypeError: `cell` is no cell, or a size no integer.
+        ValueError: a size is less than 1, or the cell's state is a tuple, but
             `state_is_tuple` False.
     """
 
@@ -252,13 +252,13 @@ class AttentionCellWrapper(RNNCell):
                 f"state_is_tuple is False, but the cell has state_size {cell.state_size}; expected "
                 "one number"
             )
-        if attn_length <= 0:
-            raise ValueError(f"attn_length is {attn_length}; expected a positive number")
         self.cell = cell
-        self._length = attn_length
-        self._size = cell.output_size if attn_size is None else attn_size
-        self._width = self._size if attn_vec_size is None else attn_vec_size
-        self._input_size = input_size
+        self._length = as_size("attn_length", attn_length)
+        self._size = cell.output_size if attn_size is None else as_size("attn_size", attn_size)
+        self._width = self._size
+        if attn_vec_size is not None:
+            self._width = as_size("attn_vec_size", attn_vec_size)
+        self._input_size = None if input_size is None else as_size("input_size", input_size)
         self._state_is_tuple = state_is_tuple
 
     @property

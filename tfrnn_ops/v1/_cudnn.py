@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from tfrnn_ops.v1 import _loops
-from tfrnn_ops.v1._arguments import dimensions
+from tfrnn_ops.v1._arguments import as_size, check_dense, dimensions
 from tfrnn_ops.v1._block import CudnnCompatibleGRUCell, CudnnCompatibleLSTMCell
 from tfrnn_ops.v1._dropout import DropoutWrapper
 from tfrnn_ops.v1._lstm import LSTMStateTuple
@@ -17,12 +18,13 @@ from tfrnn_ops.v1._multi import MultiRNNCell
 v1 = tf.compat.v1
 
 
-class _CudnnRNN(tf.Module):
+class CudnnRNN(tf.Module):
     """Layers one upon another, in one or both directions.
 
     Their variables are those of `CudnnCompatibleLSTMCell` and `CudnnCompatibleGRUCell` in a
-    `MultiRNNCell` or in `stack_bidirectional_dynamic_rnn`. Under these names TF1 saved the weights
-    of its cuDNN layers, so its checkpoints load. There is no `opaque_kernel`.
+    `MultiRNNCell` or in `stack_bidirectional_dynamic_rnn`, in a scope of the layer's name. Under
+    these names TF1 saved the weights of its cuDNN layers, so its checkpoints load. There is no
+    `opaque_kernel`.
 
     Args:
         num_layers: how many layers.
@@ -37,9 +39,11 @@ class _CudnnRNN(tf.Module):
         kernel_initializer: initializer of the matrix of each gate, `[num_units, width]`;
             Glorot's uniform one by default.
         bias_initializer: initializer of cuDNN's two biases of each gate; zeros by default.
-        name: the name of the module; variables do not have it.
+        name: the name of the layer, "cudnn_lstm" or "cudnn_gru" by default, and of its variable
+            scope, numbered where the scope has been opened already.
 
     Raises:
+        TypeError: a size is no integer.
         ValueError: an argument is none of those values.
     """
 
@@ -73,8 +77,8 @@ class _CudnnRNN(tf.Module):
             )
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout is {dropout}; expected a number between 0 and 1")
-        self.num_layers = num_layers
-        self.num_units = num_units
+        self.num_layers = as_size("num_layers", num_layers)
+        self.num_units = as_size("num_units", num_units)
         self.input_mode = input_mode
         self.direction = direction
         self.dtype = tf.as_dtype(dtype)
@@ -84,12 +88,13 @@ class _CudnnRNN(tf.Module):
         biases = bias_initializer or v1.zeros_initializer()
         self._cells = [
             self._cell_class(
-                num_units,
-                kernel_initializer=_by_gates(kernels, num_units),
-                bias_initializer=_by_gates(biases, num_units),
+                self.num_units,
+                kernel_initializer=_by_gates(kernels, self.num_units),
+                bias_initializer=_by_gates(biases, self.num_units),
             )
-            for _ in range(num_layers * self.num_dirs)
+            for _ in range(self.num_layers * self.num_dirs)
         ]
+        self._scope: Any = None
 
     @property
     def num_dirs(self) -> int:
@@ -108,6 +113,7 @@ class _CudnnRNN(tf.Module):
         sequence_lengths: Any = None,
         time_major: bool = True,
         training: bool = True,
+        scope: Any = None,
     ) -> tuple[Any, tuple[Any, ...]]:
         """Runs the layers.
 
@@ -120,27 +126,46 @@ class _CudnnRNN(tf.Module):
                 are zeros, and its state stays.
             time_major: whether time is the first axis.
             training: whether to drop out.
+            scope: the variable scope to open in the first call, a name or a
+                `tf.compat.v1.VariableScope`; the layer's name by default. TF1 saved the weights of
+                a layer whose `build` was called first without it: these load into
+                `scope=tf.compat.v1.get_variable_scope()`.
 
         Returns:
             `(outputs, state)`: the outputs of the last layer, of both directions concatenated, and
             the state, in the shape of `initial_state`.
 
         Raises:
-            TypeError: `initial_state` is no tuple.
-            ValueError: `inputs` has not three axes, its last one is unknown, or "skip_input" finds
-                another number of features than `num_units`.
+            TypeError: `initial_state` is no tuple, or `inputs` is ragged.
+            ValueError: `initial_state` has another number of tensors, `inputs` has not three axes
+                or its last one is unknown, or "skip_input" finds another number of features than
+                `num_units`.
         """
         if initial_state is not None and not isinstance(initial_state, tuple):
             raise TypeError(f"initial_state is {initial_state!r}; expected a tuple")
+        check_dense(inputs)
         inputs = tf.convert_to_tensor(inputs, self.dtype)
         self._choose_input_mode(inputs)
         states = self._split(initial_state, inputs, time_major)
         dropout = self._dropout if training else 0.0
         options = {"sequence_length": sequence_lengths, "time_major": time_major}
         run = self._run_both if self.num_dirs == 2 else self._run_forward
-        outputs, new_states = run(inputs, states, dropout, options)
+        with self._variable_scope(scope):
+            outputs, new_states = run(inputs, states, dropout, options)
         parts = zip(*new_states, strict=True)
         return outputs, tuple(tf.stack(part, 0 if time_major else 1) for part in parts)
+
+    @contextlib.contextmanager
+    def _variable_scope(self, scope: Any) -> Iterator[None]:
+        if self._scope is None:
+            with v1.variable_scope(scope, default_name=self.name) as self._scope:
+                yield
+            return
+        with (
+            v1.variable_scope(self._scope, auxiliary_name_scope=False) as entered,
+            tf.name_scope(entered.original_name_scope),
+        ):
+            yield
 
     def _choose_input_mode(self, inputs: Any) -> None:
         """Tells the first layer, which has no variables yet, what to do with its inputs."""
@@ -205,20 +230,26 @@ class _CudnnRNN(tf.Module):
             batch = dimensions(inputs)[axis]
             batch_size = tf.shape(inputs)[axis] if batch is None else batch
             return [cell.zero_state(batch_size, self.dtype) for cell in self._cells]
+        kinds = ("h", "c") if self.rnn_mode == "lstm" else ("h",)
+        if len(initial_state) != len(kinds):
+            raise ValueError(
+                f"initial_state has {len(initial_state)} tensor(s); expected {len(kinds)}: "
+                f"{', '.join(kinds)}"
+            )
         parts = [tf.unstack(s, count, 0 if time_major else 1) for s in initial_state]
         if self.rnn_mode == "lstm":
             return [LSTMStateTuple(c, h) for h, c in zip(*parts, strict=True)]
         return list(parts[0])
 
 
-class CudnnLSTM(_CudnnRNN):
-    __doc__ = "An LSTM, as `tf.contrib.cudnn_rnn.CudnnLSTM`.\n" + (_CudnnRNN.__doc__ or "")
+class CudnnLSTM(CudnnRNN):
+    __doc__ = "An LSTM, as `tf.contrib.cudnn_rnn.CudnnLSTM`.\n" + (CudnnRNN.__doc__ or "")
     rnn_mode = "lstm"
     _cell_class = CudnnCompatibleLSTMCell
 
 
-class CudnnGRU(_CudnnRNN):
-    __doc__ = "A GRU, as `tf.contrib.cudnn_rnn.CudnnGRU`.\n" + (_CudnnRNN.__doc__ or "")
+class CudnnGRU(CudnnRNN):
+    __doc__ = "A GRU, as `tf.contrib.cudnn_rnn.CudnnGRU`.\n" + (CudnnRNN.__doc__ or "")
     rnn_mode = "gru"
     _cell_class = CudnnCompatibleGRUCell
 
@@ -236,10 +267,12 @@ def _by_gates(initializer: Any, units: int) -> Callable[..., Any]:
         gates = columns // units
         if not rows:  # where one bias stands for two, it is their sum
             biases = [
-                tf.concat([initializer([units], dtype=dtype) for _ in range(gates)], 0)
+                [initializer([units], dtype=dtype) for _ in range(gates)]
                 for _ in range(1 if gates == 1 else 2)
             ]
-            return tf.add_n(biases)
+            # The sum comes first: `Variable.load` feeds the result, and TensorFlow's optimizer of
+            # graphs would compute a sum that is fed.
+            return tf.concat([tf.add_n(both) for both in zip(*biases, strict=True)], 0)
         # Of inputs and state, unless they have a variable each.
         heights = rows if gates == 1 else [rows[0] - units, units]
         blocks = [

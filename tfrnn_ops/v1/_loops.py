@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfrnn_ops._warnings import warn
 from tfrnn_ops.path import ReferencePathWarning
 from tfrnn_ops.v1 import _sequence
-from tfrnn_ops.v1._arguments import dimensions
+from tfrnn_ops.v1._arguments import check_dense, dimensions
 from tfrnn_ops.v1._one_hot import indices_of, replaced
 from tfrnn_ops.v1._wrappers import check_cell
 
@@ -56,10 +56,11 @@ def dynamic_rnn(
         `(outputs, state)`: the outputs at every step, laid out as `inputs`, and the last state.
 
     Raises:
-        TypeError: `cell` is not a cell, or the state has another dtype than `inputs`.
+        TypeError: `cell` is not a cell, `inputs` is ragged, or the state has another dtype.
         ValueError: neither `initial_state` nor `dtype` is given, or a shape does not fit.
     """
     check_cell("cell", cell)
+    check_dense(inputs)
     reasons = _sequence.reasons(cell) or _sequence.input_reasons(inputs)
     if reasons:
         warn_of_steps("dynamic_rnn", reasons)

@@ -11,6 +11,7 @@ from tfrnn_ops import _cells
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import (
     as_activation,
+    as_size,
     check_dtype,
     check_inputs,
     dimensions,
@@ -74,6 +75,10 @@ class LSTMCell(RNNCell):
         name: see `RNNCell`.
         dtype: see `RNNCell`.
         trainable: see `RNNCell`.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size is less than 1, or `dtype` not floating.
     """
 
     _kind = _cells.LSTM
@@ -98,12 +103,12 @@ class LSTMCell(RNNCell):
     ):
         super().__init__(trainable=trainable, name=name, dtype=dtype, reuse=reuse)
         check_dtype(f"cell {self.name!r}", self.dtype)
-        self._num_units = num_units
+        self._num_units = as_size("num_units", num_units)
         self._use_peepholes = use_peepholes
         self._cell_clip = cell_clip
         self._initializer = initializer
         self._bias_initializer: Any = None
-        self._num_proj = num_proj or None
+        self._num_proj = None if num_proj in (None, 0) else as_size("num_proj", num_proj)
         self._proj_clip = proj_clip
         self._num_unit_shards = num_unit_shards
         self._num_proj_shards = num_proj_shards
@@ -170,6 +175,10 @@ class LSTMCell(RNNCell):
 
     def _split_state(self, state: Any) -> tuple[Any, Any]:
         if self._state_is_tuple:
+            if not isinstance(state, (tuple, list)) or len(state) != 2:
+                raise TypeError(
+                    f"state of {self.name!r} is {state}; expected an LSTMStateTuple (c, h)"
+                )
             c, m = state
             return c, m
         c, m = tf.split(state, [self._num_units, self.output_size], axis=1)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfrnn_ops._warnings import warn
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._base import RNNCell
+from tfrnn_ops.v1._wrappers import check_cell
 
 v1 = tf.compat.v1
 
@@ -26,7 +27,7 @@ class MultiRNNCell(RNNCell):
 
     Raises:
         ValueError: there are no cells, or `state_is_tuple` is False and a state is a tuple.
-        TypeError: `cells` is no list or tuple.
+        TypeError: `cells` is no list or tuple, or one of them no cell.
     """
 
     def __init__(self, cells: Sequence[Any], state_is_tuple: bool = True):
@@ -35,6 +36,8 @@ class MultiRNNCell(RNNCell):
             raise TypeError(f"cells is a {type(cells).__name__}; expected a list or a tuple")
         if not cells:
             raise ValueError("cells is empty; expected at least one")
+        for i, cell in enumerate(cells):
+            check_cell(f"cells[{i}]", cell)
         if len({id(cell) for cell in cells}) < len(cells):
             warn("MultiRNNCell is given the same cell more than once: its weights are shared")
         sizes = [cell.state_size for cell in cells]

@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfrnn_ops.v1._arguments import dimensions
+
 
 def indices_of(tensor: Any) -> Any:
     """The integers that a tensor of one-hot rows is made of; None if it is not known to be one.
@@ -22,7 +24,7 @@ def indices_of(tensor: Any) -> Any:
     values = [tf.get_static_value(value) for value in (on, off)]
     if rank is None or axis not in (-1, rank - 1) or values != [1, 0]:
         return None
-    if tensor.shape[-1] is None:
+    if dimensions(tensor)[-1] is None:
         return None
     return indices
 
@@ -45,7 +47,7 @@ def stacked(inputs: Sequence[Any]) -> tuple[Any, bool]:
                 replaced(inputs)
                 return sequence, axis == 0
     parts = [indices_of(x) for x in inputs]
-    depths = {tf.compat.dimension_value(x.shape[-1]) for x in inputs}
+    depths = {dimensions(x)[-1] for x in inputs}
     if any(part is None for part in parts) or len(depths) > 1 or None in depths:
         return tf.stack(inputs), True
     replaced(inputs)

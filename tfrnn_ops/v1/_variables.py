@@ -16,6 +16,40 @@ def owns_variables() -> bool:
     return v1.executing_eagerly_outside_functions()
 
 
+class Maker:
+    """The last of a chain of custom getters: makes a cell's variable, or has the graph make it.
+
+    Args:
+        owned: the variables that the cell owns, by name.
+        getter: what gets a variable of the graph's scopes; or the `Maker` of a cell inside.
+
+    Attributes:
+        made: what it has returned.
+    """
+
+    def __init__(self, owned: dict[str, Any], getter: Callable[..., Any]):
+        self._owned = owned
+        self._getter = getter
+        self.made: list[Any] = []
+
+    def __call__(self, name: str, **kwargs: Any) -> Any:
+        if not owns_variables() or isinstance(self._getter, Maker):
+            variable = self._getter(name, **kwargs)
+        else:
+            if name not in self._owned:
+                self._owned[name] = make_variable(name, **kwargs)
+            variable = self._owned[name]
+        self.made.append(variable)
+        return variable
+
+
+def parts_of(variable: Any) -> list[Any]:
+    """A variable, or those that a partitioned one consists of; none if it is a tensor."""
+    if hasattr(variable, "trainable"):
+        return [variable]
+    return [] if tf.is_tensor(variable) else list(variable)
+
+
 def make_variable(
     name: str,
     *,
@@ -67,23 +101,30 @@ def owning(call: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not owns_variables():
             return call(self, *args, **kwargs)
-        scope = without_reuse(v1.get_variable_scope())
-        with v1.variable_scope(scope, custom_getter=self._get_variable, auxiliary_name_scope=False):
+        scope = own_scope(v1.get_variable_scope(), self._getter)
+        with v1.variable_scope(scope, auxiliary_name_scope=False):
             return call(self, *args, **kwargs)
 
     return wrapper
 
 
-def without_reuse(scope: Any) -> Any:
-    """A copy of a variable scope that makes variables, even if its parents only reuse them."""
+def own_scope(scope: Any, getter: Callable[[Any], Callable[..., Any]]) -> Any:
+    """A copy of a variable scope for a cell.
+
+    In TensorFlow 2 it makes variables, even if its parents only reuse them.
+
+    Args:
+        scope: the variable scope.
+        getter: maps the scope's custom getter, or None, to that of the copy.
+    """
     return v1.VariableScope(
-        reuse=False,
+        reuse=False if owns_variables() else scope.reuse,
         name=scope.name,
         initializer=scope.initializer,
         regularizer=scope.regularizer,
         caching_device=scope.caching_device,
         partitioner=scope.partitioner,
-        custom_getter=scope.custom_getter,
+        custom_getter=getter(scope.custom_getter),
         name_scope=scope.original_name_scope,
         dtype=scope.dtype,
         use_resource=scope.use_resource,
