@@ -129,14 +129,6 @@ def test_tf_gradients_twice(case, option):
     assert_close(in_a_graph(case, option, second), problem.second(problem.variables))
 
 
-@pytest.mark.usefixtures("behavior")
-def test_gru_that_resets_before():
-    want = Problem(GRU)
-    want.options["reset_after"] = False
-    got = in_a_graph(GRU, "plain", second, reset_after=False)
-    assert_close(got, want.second(want.variables))
-
-
 @pytest.mark.parametrize("option", ["all", "return_cell_states"])
 @pytest.mark.usefixtures("behavior")
 def test_tf_gradients_twice_with_options(option):
