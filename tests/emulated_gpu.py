@@ -8,9 +8,10 @@ import functools
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
-from cells import call, random_tensors
+from cells import call, random_mask, random_tensors
 from gradients import values_and_gradients
 from tolerance import assert_close
 
@@ -23,6 +24,8 @@ SUFFIXES = ("", "Grad", "GradInput", "GradWeights", "GradRecompute")
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 POLICIES = ("stepwise", "block", "cluster", "grid")
 SIZES = (3, 5, 7, 20)
+# Indices of rows, some below the first.
+NUMBERS = np.random.default_rng(1).integers(-2, 9, [3, 5])
 needs_emulated_gpu = pytest.mark.skipif(
     not BUILT, reason="the build has no tests/emulator/libtfrnn_emulated_ops.so"
 )
@@ -93,6 +96,24 @@ def run_indices(case, indices, *, dtype="float64", features=7, **options):
     assert_close(got[0], want[0])
     assert_close(got[1], want[1], floor=1.0)
     return got
+
+
+def run_bidirectional(case, **options):
+    """Checks a masked Bidirectional layer, both directions in one call, here and on the CPU."""
+    layer = tfrnn_ops.Bidirectional(case.layer(20, return_sequences=True, **options))
+    layer.build([3, 5, 7])
+    for i, weight in enumerate(layer.weights):
+        weight.assign(np.random.default_rng(i).normal(size=weight.shape) * 0.3)
+    assert "both directions run in one call" in tfrnn_ops.explain(layer).notes[0]
+    x, mask = tf.random.normal([3, 5, 7]), tf.constant(random_mask(3, 5))
+    variables = [x, *(w.value for w in layer.trainable_weights)]
+
+    def compute():
+        return values_and_gradients(lambda: layer(x, mask=mask), variables)
+
+    (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
+    assert_close(got, want)
+    assert_close(dgot, dwant, floor=1.0)
 
 
 def draws(training=True, **rates):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from cells import GRU, LSTM, every_cell_and_ind_rnn, random_mask, random_tensors
 from emulated_gpu import (
     DTYPES,
+    NUMBERS,
     POLICIES,
     SIZES,
     draws,
@@ -16,9 +17,6 @@ from emulated_gpu import (
 from tolerance import assert_same_bits
 
 pytestmark = [needs_emulated_gpu, pytest.mark.usefixtures("exact_float32")]
-
-
-NUMBERS = np.random.default_rng(1).integers(-2, 9, [3, 5])
 
 
 @every_cell_and_ind_rnn

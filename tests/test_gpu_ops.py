@@ -27,6 +27,7 @@ from emulated_gpu import (
     needs_emulated_gpu,
     on_emulated_gpu,
     run,
+    run_bidirectional,
 )
 from gradients import values_and_gradients
 from problems import build, everything
@@ -233,20 +234,7 @@ def test_layers_train(case):
 @pytest.mark.parametrize("options", [{}, {"layer_norm": True}])
 def test_both_directions_in_one_call(monkeypatch, case, policy, options):
     monkeypatch.setenv("TFRNN_GPU_PLAN", policy)
-    layer = tfrnn_ops.Bidirectional(case.layer(20, return_sequences=True, **options))
-    layer.build([3, 5, 7])
-    for i, weight in enumerate(layer.weights):
-        weight.assign(np.random.default_rng(i).normal(size=weight.shape) * 0.3)
-    assert "both directions run in one call" in tfrnn_ops.explain(layer).notes[0]
-    x, mask = tf.random.normal([3, 5, 7]), tf.constant(random_mask(3, 5))
-    variables = [x, *(w.value for w in layer.trainable_weights)]
-
-    def compute():
-        return values_and_gradients(lambda: layer(x, mask=mask), variables)
-
-    (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
-    assert_close(got, want)
-    assert_close(dgot, dwant, floor=1.0)
+    run_bidirectional(case, **options)
 
 
 def test_tf32_when_tensorflow_allows_it():

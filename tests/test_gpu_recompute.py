@@ -6,6 +6,7 @@ import tensorflow as tf
 from cells import GRU, LSTM, call, every_cell, every_cell_and_ind_rnn, random_mask, random_tensors
 from emulated_gpu import (
     DTYPES,
+    NUMBERS,
     POLICIES,
     SIZES,
     compare,
@@ -13,19 +14,15 @@ from emulated_gpu import (
     needs_emulated_gpu,
     on_emulated_gpu,
     run,
+    run_bidirectional,
     run_indices,
 )
 from gradients import values_and_gradients
 from problems import every_cell as every_problem
 from problems import everything
-from tolerance import assert_close, assert_same_bits
-
-import tfrnn_ops
+from tolerance import assert_same_bits
 
 pytestmark = [needs_emulated_gpu, pytest.mark.usefixtures("exact_float32")]
-
-
-NUMBERS = np.random.default_rng(1).integers(-2, 9, [3, 5])
 
 
 def run_recomputed(case, tensors, steps, **options):
@@ -129,14 +126,4 @@ def test_recompute_with_all_cell_states(monkeypatch, policy):
 
 @every_cell
 def test_both_directions_recomputed(case):
-    layer = tfrnn_ops.Bidirectional(case.layer(20, return_sequences=True, recompute=2))
-    layer.build([3, 5, 7])
-    x, mask = tf.random.normal([3, 5, 7]), tf.constant(random_mask(3, 5))
-    variables = [x, *(w.value for w in layer.trainable_weights)]
-
-    def compute():
-        return values_and_gradients(lambda: layer(x, mask=mask), variables)
-
-    (got, dgot), (want, dwant) = on_emulated_gpu(compute), compute()
-    assert_close(got, want)
-    assert_close(dgot, dwant, floor=1.0)
+    run_bidirectional(case, recompute=2)
