@@ -19,23 +19,11 @@ const std::vector<Feature>& KnownFeatures() {
   return features;
 }
 
-Features FeaturesOf(const RnnOptions& o) {
-  Features features;
-  features.layer_norm = o.layer_norm, features.cell_clip = o.cell_clip > 0;
-  features.activations =
-      o.activation != Activation::kTanh || o.recurrent_activation != Activation::kSigmoid;
-  return features;
-}
-
 std::string GeneralReason(const Features& features) {
   for (const Feature& feature : KnownFeatures()) {
     if (features.*feature.asked && *feature.reason != '\0') return feature.reason;
   }
   return "";
-}
-
-bool TakesOptions(const Features& f) {
-  return f.vectors || f.activations || f.cell_clip || f.cell_states;
 }
 
 }  // namespace tfrnn::cuda

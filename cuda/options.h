@@ -29,13 +29,21 @@ struct Feature {
 const std::vector<Feature>& KnownFeatures();
 
 // What the options of a call tell; the caller knows which operands there are.
-Features FeaturesOf(const RnnOptions& options);
+inline Features FeaturesOf(const RnnOptions& o) {
+  Features features;
+  features.layer_norm = o.layer_norm, features.cell_clip = o.cell_clip > 0;
+  features.activations =
+      o.activation != Activation::kTanh || o.recurrent_activation != Activation::kSigmoid;
+  return features;
+}
 
 // Why the call takes the general kernels, or "" if the plain ones serve. RnnOptions::general tells
 // the launchers.
 std::string GeneralReason(const Features& features);
 
 // Whether it takes the cell with options, if not the general kernels: see cuda/functions.cuh.
-bool TakesOptions(const Features& features);
+inline bool TakesOptions(const Features& f) {
+  return f.vectors || f.activations || f.cell_clip || f.cell_states;
+}
 
 }  // namespace tfrnn::cuda

@@ -4,6 +4,7 @@
 
 #include "cuda/around.h"
 #include "cuda/loop.cuh"
+#include "cuda/options.h"
 #include "cuda/reserve.h"
 
 namespace tfrnn::cuda {
@@ -11,8 +12,9 @@ namespace tfrnn::cuda {
 // Whether a call takes the cell with options; both passes of a layer must tell alike.
 template <typename T>
 bool AsksForOptions(const RnnOptions& o, const T* vectors, const T* state_outputs) {
-  return vectors != nullptr || state_outputs != nullptr || o.cell_clip > 0 ||
-         o.activation != Activation::kTanh || o.recurrent_activation != Activation::kSigmoid;
+  Features features = FeaturesOf(o);
+  features.vectors = vectors != nullptr, features.cell_states = state_outputs != nullptr;
+  return TakesOptions(features);
 }
 
 // What both passes are told of a cell's options.
