@@ -72,7 +72,7 @@ class Exchange {
     }
     if (policy_ == Policy::kCluster) {
       if (prim::Thread() == 0) {
-        TFRNN_UNROLL for (int step = 0; step < 2; ++step) prim::InitBarrier(Barrier(step));
+        TFRNN_UNROLL for (int step = 0; step < 2; ++step) prim::InitBarrier(Barrier(step), 1);
         prim::FenceBarriers();
       }
       prim::ArriveCluster();  // before others' memory is written they must have come so far

@@ -75,6 +75,7 @@ TFRNN_DEVICE unsigned MultiplyHigh(unsigned a, unsigned b) { return __umulhi(a, 
 
 // ---- Threads of a block.
 TFRNN_DEVICE void SyncBlock() { __syncthreads(); }
+TFRNN_DEVICE void SyncWarp() { __syncwarp(); }
 
 // Copies 16 aligned bytes into shared memory, any time before WaitForCopies returns; only this
 // thread sees them then.
@@ -104,19 +105,27 @@ TFRNN_DEVICE void WaitCluster() {
   asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 // A barrier in shared memory (mbarrier), 8 aligned bytes, for the one block that it lies in: its
-// phase ends when one thread has arrived and all the bytes announced have been stored; bytes may
-// come before they are announced. The phases' parities are 0, 1, 0...
+// phase ends when so many threads have arrived and all the bytes announced have been stored; bytes
+// may come before they are announced. The phases' parities are 0, 1, 0...
 TFRNN_DEVICE unsigned SharedAddress(const void* shared) {
   return static_cast<unsigned>(__cvta_generic_to_shared(shared));
 }
-TFRNN_DEVICE void InitBarrier(void* barrier) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(SharedAddress(barrier)) : "memory");
+TFRNN_DEVICE void InitBarrier(void* barrier, unsigned arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(SharedAddress(barrier)),
+               "r"(arrivals)
+               : "memory");
 }
 // Between this thread's InitBarrier and the ArriveCluster that tells the others of it.
 TFRNN_DEVICE void FenceBarriers() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
-// Arrives, and announces so many bytes, less than 2^20, for the phase under way.
+// Arrives in the phase under way. What this thread did before it, the block's threads do not
+// overtake that wait for the phase's end.
+TFRNN_DEVICE void ArriveBarrier(void* barrier) {
+  asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(SharedAddress(barrier))
+               : "memory");
+}
+// The same, and announces so many bytes, less than 2^20, for that phase.
 TFRNN_DEVICE void ExpectBytes(void* barrier, unsigned bytes) {
   asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%0], %1;" ::"r"(
                    SharedAddress(barrier)),
@@ -165,8 +174,9 @@ TFRNN_DEVICE void StoreRemote16(void* to, unsigned rank, const void* from) {
 #else  // launchers refuse
 TFRNN_DEVICE void ArriveCluster() { __trap(); }
 TFRNN_DEVICE void WaitCluster() { __trap(); }
-TFRNN_DEVICE void InitBarrier(void*) { __trap(); }
+TFRNN_DEVICE void InitBarrier(void*, unsigned) { __trap(); }
 TFRNN_DEVICE void FenceBarriers() { __trap(); }
+TFRNN_DEVICE void ArriveBarrier(void*) { __trap(); }
 TFRNN_DEVICE void ExpectBytes(void*, unsigned) { __trap(); }
 TFRNN_DEVICE void WaitBarrier(void*, unsigned) { __trap(); }
 TFRNN_DEVICE void StoreAsync16(void*, unsigned, const void*, void*) { __trap(); }

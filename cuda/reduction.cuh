@@ -6,10 +6,9 @@
 //   one block  a slot for every share of the depth, in shared memory. The barrier before the
 //              product separates who reads them from who writes them anew
 //   cluster    a slot for every block, in the owner's shared memory, twice, with a barrier each
-//   that
-//              counts the bytes that arrive. Who writes the shares of step t + 2 has those of step
-//              t + 1 of all blocks, and they come from sums of step t. A block counts its own too:
-//              when all have arrived its product is done, whose operand is written next
+//              that counts the bytes that arrive, a block's own too. Who writes the shares of step
+//              t + 2 has those of step t + 1 of all blocks, and they come from sums of step t. The
+//              block's warps arrive at it after their products, whose operand is written next
 //   grid       the same in L2, copied into the owner's shared memory. A flag for each block counts
 //              the steps it has sent, and it raises it after it has copied the step before
 #pragma once
@@ -67,7 +66,9 @@ class Reduction {
   TFRNN_DEVICE void Begin() const {
     if (policy_ != Policy::kCluster) return;
     if (prim::Thread() == 0) {
-      TFRNN_UNROLL for (int step = 0; step < 2; ++step) prim::InitBarrier(Barrier(step));
+      TFRNN_UNROLL for (int step = 0; step < 2; ++step) {
+        prim::InitBarrier(Barrier(step), prim::Threads() / 32);
+      }
       prim::FenceBarriers();
     }
     prim::ArriveCluster();  // before others' memory is written they must have come so far
@@ -100,7 +101,12 @@ class Reduction {
   // After the last Send for `step`.
   TFRNN_DEVICE void Publish(int step) const {
     if (policy_ == Policy::kCluster) {
-      if (prim::Thread() == 0) prim::ExpectBytes(Barrier(step), 16 * Pieces());
+      prim::SyncWarp();
+      if (prim::Thread() == 0) {
+        prim::ExpectBytes(Barrier(step), 16 * Pieces());
+      } else if (prim::Lane() == 0) {
+        prim::ArriveBarrier(Barrier(step));
+      }
     } else if (policy_ == Policy::kGrid) {
       prim::SyncBlock();
       if (prim::Thread() == 0) prim::Signal(flags_ + rank_ * kFlagStride, step);

@@ -49,7 +49,7 @@ FLAGS = {
     "thread": (
         ["-O1", "-fsanitize=thread"],
         ["-DEMULATOR_TSAN", "-fno-sanitize=all"],
-        "*Lstm/cluster_of_2:*Lstm/grid_of_2",
+        "*Lstm/cluster_of_2:*Lstm/cluster_of_3_two_slices:*Lstm/grid_of_2",
     ),
 }
 # A test that is stuck is a test that failed.

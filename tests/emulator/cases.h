@@ -1,4 +1,5 @@
-// Small layers that between them visit every way a plan can share out the work.
+// Small layers that between them visit every way a plan can share out the work. ThreadSanitizer
+// follows 8128 threads: no launch of a layer's products may have more.
 #pragma once
 
 #include "tests/emulator/layer_test.h"
@@ -32,7 +33,7 @@ inline std::vector<Case> PersistentCases() {
   add({"cluster_of_2_ended", MakePlan(kCluster, 2, 2, 8, 2), 6, 10, 20}).ended = true;
   add({"grid_of_2_ended", MakePlan(kGrid, 2, 2, 8, 2), 6, 9, 30}).ended = true;
   cases.back().dropout = true;
-  add({"cluster_of_2_ended_four_tiles", MakePlan(kCluster, 2, 1, 32, 4), 7, 20, 30}).ended = true;
+  add({"cluster_of_2_ended_four_tiles", MakePlan(kCluster, 2, 1, 32, 4), 5, 20, 26}).ended = true;
   cases.back().zero_output = cases.back().backwards = true;
   add({"slices_beyond_the_units", MakePlan(kCluster, 4, 2, 8, 2), 3, 4, 5});
   add({"grid_one_row", MakePlan(kGrid, 3, 1, 8, 2), 3, 1, 40});

@@ -121,8 +121,10 @@ std::string Describe(const std::vector<std::unique_ptr<Block>>& blocks, std::siz
       if (barrier.waiting == nullptr) continue;
       text += "\n  block " + std::to_string(b) + ": barrier " + std::to_string(i) +
               " in its shared memory, where " +
-              (barrier.arrived ? std::to_string(barrier.bytes) + " bytes are missing"
-                               : std::string("nobody has arrived"));
+              (barrier.arrived == barrier.arrivals
+                   ? std::to_string(barrier.bytes) + " bytes are missing"
+                   : std::to_string(barrier.arrived) + " of " + std::to_string(barrier.arrivals) +
+                         " have arrived");
     }
     if (b == 8) return text + "\n  ...";
   }

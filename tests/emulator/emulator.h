@@ -65,9 +65,9 @@ unsigned Random();
 unsigned char* SharedOf(unsigned rank);
 
 // Barriers in shared memory, known by their addresses: see cuda/prim.cuh.
-void InitBarrier(const void* barrier);
+void InitBarrier(const void* barrier, unsigned arrivals);
 void FenceBarriers();
-void ExpectBytes(const void* barrier, unsigned bytes);
+void ArriveBarrier(const void* barrier, unsigned bytes);
 void WaitBarrier(const void* barrier, unsigned parity);
 void StoreAsync(unsigned char* to, const unsigned char (&value)[16], unsigned rank,
                 const void* barrier);

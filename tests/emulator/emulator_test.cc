@@ -117,7 +117,7 @@ unsigned char* DataAt(int i) { return prim::SharedMemory() + 16 + 16 * i; }
 
 void BeginBarriers() {
   if (prim::Thread() == 0) {
-    prim::InitBarrier(BarrierAt(0));
+    prim::InitBarrier(BarrierAt(0), 1);
     prim::FenceBarriers();
   }
   prim::ArriveCluster();
@@ -193,17 +193,55 @@ TEST(EmulatorTest, ReportsAPhaseThatIsLeft) {
             std::string::npos);
 }
 
+// 16 bytes come at once; of the block's two warps one arrives before its work is done.
+void ArriveLate(bool all, int* done, int* seen) {
+  if (prim::Thread() == 0) {
+    prim::InitBarrier(BarrierAt(0), 2);
+    prim::FenceBarriers();
+  }
+  prim::ArriveCluster();
+  prim::WaitCluster();
+  if (prim::Block().x == 1) {
+    if (prim::Thread() == 0) prim::StoreAsync16(DataAt(0), 0, DataAt(1), BarrierAt(0));
+    return;
+  }
+  if (prim::Thread() == 0) prim::ExpectBytes(BarrierAt(0), 16);
+  if (prim::Thread() == 32) {
+    for (int i = 0; i < 20; ++i) emulator::MayYield();
+    *done = 1;
+    if (all) prim::ArriveBarrier(BarrierAt(0));
+  }
+  prim::WaitBarrier(BarrierAt(0), 0);
+  if (prim::Thread() == 0) *seen = *done;
+}
+TEST(EmulatorTest, APhaseEndsWhenAllHaveArrived) {
+  LaunchConfig config = Config(2, 1, 2, 64);
+  config.threads = 64;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    emulator::seed = seed;
+    int done = 0, seen = 0;
+    EXPECT_EQ(Launch(ArriveLate, config, true, &done, &seen), "");
+    EXPECT_EQ(seen, 1);
+  }
+  emulator::seed = 0;
+  int done = 0, seen = 0;
+  const Error error = Launch(ArriveLate, config, false, &done, &seen);
+  EXPECT_NE(error.find("barrier 0 in its shared memory, where 1 of 2 have arrived"),
+            std::string::npos)
+      << error;
+}
+
 void ArriveTwice() {
   BeginBarriers();
   for (int i = 0; i < 2; ++i) prim::ExpectBytes(BarrierAt(0), 16);
 }
 TEST(EmulatorTest, ReportsASecondArrival) {
-  EXPECT_NE(Launch(ArriveTwice, Config(1, 1, 1, 64)).find("has had its arrival"),
+  EXPECT_NE(Launch(ArriveTwice, Config(1, 1, 1, 64)).find("has had its arrivals"),
             std::string::npos);
 }
 
 void UseUnfenced(bool fence, bool sync) {
-  prim::InitBarrier(BarrierAt(0));
+  prim::InitBarrier(BarrierAt(0), 1);
   prim::ArriveCluster();
   prim::WaitCluster();
   if (fence) prim::FenceBarriers();

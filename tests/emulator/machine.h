@@ -33,9 +33,9 @@ struct MemoryBarrier {
   // Other blocks may use it once the cluster's barrier is beyond the phase of its fence.
   bool fenced = false;
   unsigned fence_phase = 0;
-  // A phase ends when a thread has arrived and as many bytes were stored as announced.
+  // A phase ends when all have arrived and as many bytes were stored as announced.
   unsigned phase = 0;
-  bool arrived = false;
+  unsigned arrivals = 0, arrived = 0;
   long bytes = 0;  // announced and not stored yet; below zero: the other way round
   Fiber* waiting = nullptr;
   char tag[2];  // addresses for the sanitizer: one for each of two phases that may overlap

@@ -48,8 +48,8 @@ Flight flight;
 
 // Ends the phase if it is complete.
 void Advance(MemoryBarrier* barrier) {
-  if (!barrier->arrived || barrier->bytes != 0) return;
-  barrier->arrived = false;
+  if (barrier->arrived != barrier->arrivals || barrier->bytes != 0) return;
+  barrier->arrived = 0;
   ++barrier->phase;
   WakeAll(&barrier->waiting);
 }
@@ -73,19 +73,20 @@ void DeliverOne() {
 bool LeavesAPhase(const Block& block) {
   const MemoryBarriers& barriers = block.memory_barriers;
   return std::any_of(barriers.all, barriers.all + barriers.count, [](const MemoryBarrier& barrier) {
-    return barrier.arrived || barrier.bytes != 0;
+    return barrier.arrived != 0 || barrier.bytes != 0;
   });
 }
 
-void InitBarrier(const void* at) {
+void InitBarrier(const void* at, unsigned arrivals) {
   MemoryBarriers& barriers = Self()->block->memory_barriers;
   if (reinterpret_cast<std::uintptr_t>(at) % 8 != 0 || barriers.Find(at) != nullptr ||
-      barriers.count == MemoryBarriers::kMost) {
-    mistake = "a barrier in shared memory is misaligned, initialised twice, or one too many";
+      arrivals == 0 || barriers.count == MemoryBarriers::kMost) {
+    mistake = "a barrier in shared memory is misaligned, of no arrivals, initialised twice, or one "
+              "too many";
     return;
   }
   MemoryBarrier& barrier = barriers.all[barriers.count++];
-  barrier.at = at, barrier.initialiser = current;
+  barrier.at = at, barrier.initialiser = current, barrier.arrivals = arrivals;
 }
 
 void FenceBarriers() {
@@ -97,13 +98,13 @@ void FenceBarriers() {
   }
 }
 
-void ExpectBytes(const void* at, unsigned bytes) {
+void ArriveBarrier(const void* at, unsigned bytes) {
   MemoryBarrier* const barrier = Self()->block->memory_barriers.Find(at);
-  if (barrier == nullptr || barrier->arrived || bytes >= 1u << 20) {
-    mistake = "an arrival at no barrier, or at one that has had its arrival, or of too many bytes";
+  if (barrier == nullptr || barrier->arrived == barrier->arrivals || bytes >= 1u << 20) {
+    mistake = "an arrival at no barrier, or at one that has had its arrivals, or of too many bytes";
     return;
   }
-  barrier->arrived = true, barrier->bytes += bytes;
+  ++barrier->arrived, barrier->bytes += bytes;
   Release(&barrier->tag[barrier->phase & 1]);
   Advance(barrier);
 }

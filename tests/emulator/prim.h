@@ -46,6 +46,7 @@ inline unsigned MultiplyHigh(unsigned a, unsigned b) {
 }
 
 inline void SyncBlock() { emulator::SyncBlock(); }
+inline void SyncWarp() { emulator::SyncWarp(); }
 
 inline void CopyAsync16(void* shared, const void* global) {
   std::memset(shared, 0xff, 16);
@@ -71,15 +72,16 @@ inline void StoreRemote16(void* to, unsigned rank, const void* from) {
 inline void Touch(const void* barrier) {
   static_cast<void>(*static_cast<const volatile unsigned char*>(barrier));
 }
-inline void InitBarrier(void* barrier) {
+inline void InitBarrier(void* barrier, unsigned arrivals) {
   std::memset(barrier, 0, 8);
-  emulator::InitBarrier(barrier);
+  emulator::InitBarrier(barrier, arrivals);
 }
 inline void FenceBarriers() { emulator::FenceBarriers(); }
 inline void ExpectBytes(void* barrier, unsigned bytes) {
   Touch(barrier);
-  emulator::ExpectBytes(barrier, bytes);
+  emulator::ArriveBarrier(barrier, bytes);
 }
+inline void ArriveBarrier(void* barrier) { ExpectBytes(barrier, 0); }
 inline void WaitBarrier(void* barrier, unsigned parity) {
   Touch(barrier);
   emulator::WaitBarrier(barrier, parity);

@@ -258,8 +258,8 @@ TEST(ClusterTest, StoresArriveAtTheRightBlock) {
 }
 
 // Pairs of blocks swap `rounds` times, into two buffers in turn, each with a barrier that counts 16
-// bytes of every thread. What a block sends is what it received, and one more. The barriers alone
-// keep a pair in step.
+// bytes of every thread and an arrival of every warp. What a block sends is what it received, and
+// one more. The barriers alone keep a pair in step.
 TFRNN_KERNEL(64) SwapAsync(int rounds, int* out) {
   unsigned char* const shared = prim::SharedMemory();
   Piece* const buffers = reinterpret_cast<Piece*>(shared + 16);  // two to receive, one to send from
@@ -267,7 +267,7 @@ TFRNN_KERNEL(64) SwapAsync(int rounds, int* out) {
   const int threads = static_cast<int>(prim::Threads());
   Piece* const own = buffers + 2 * threads + thread;
   if (thread == 0) {
-    for (int i = 0; i < 2; ++i) prim::InitBarrier(shared + 8 * i);
+    for (int i = 0; i < 2; ++i) prim::InitBarrier(shared + 8 * i, threads / 32);
     prim::FenceBarriers();
   }
   prim::ArriveCluster();
@@ -276,7 +276,12 @@ TFRNN_KERNEL(64) SwapAsync(int rounds, int* out) {
   for (int round = 0; round < rounds; ++round) {
     unsigned char* const barrier = shared + round % 2 * 8;
     Piece* const to = buffers + round % 2 * threads + thread;
-    if (thread == 0) prim::ExpectBytes(barrier, 16 * threads);
+    prim::SyncWarp();
+    if (thread == 0) {
+      prim::ExpectBytes(barrier, 16 * threads);
+    } else if (prim::Lane() == 0) {
+      prim::ArriveBarrier(barrier);
+    }
     prim::StoreAsync16(to, rank ^ 1, own, barrier);
     prim::WaitBarrier(barrier, round / 2 % 2);
     for (int i = 0; i < 4; ++i) own->v[i] = to->v[i] + 1;
