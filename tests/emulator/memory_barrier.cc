@@ -81,8 +81,9 @@ void InitBarrier(const void* at, unsigned arrivals) {
   MemoryBarriers& barriers = Self()->block->memory_barriers;
   if (reinterpret_cast<std::uintptr_t>(at) % 8 != 0 || barriers.Find(at) != nullptr ||
       arrivals == 0 || barriers.count == MemoryBarriers::kMost) {
-    mistake = "a barrier in shared memory is misaligned, of no arrivals, initialised twice, or one "
-              "too many";
+    mistake =
+        "a barrier in shared memory is misaligned, of no arrivals, initialised twice, or one "
+        "too many";
     return;
   }
   MemoryBarrier& barrier = barriers.all[barriers.count++];
