@@ -69,7 +69,8 @@ def ind_rnn(
             `kernel` (Ba et al., arXiv:1607.06450); or None.
         layer_norm_epsilon: what is added to the variance there.
         recompute: keep only the state of every so many steps for the gradient, which computes the
-            others again: less memory, the same numbers. None to keep all.
+            others again: less memory, the same numbers. None to keep
+            all, as second derivatives do.
 
     Returns:
         `(outputs, final_state)`: `h` at every step, laid out as `inputs` with `units` for

@@ -97,7 +97,8 @@ def lstm(
         layer_norm_carry: whether the normalised `c` is also what the next step starts from, as in
             TensorFlow Addons.
         recompute: keep only the state of every so many steps for the gradient, which computes the
-            others again: less memory, the same numbers. None to keep all.
+            others again: less memory, the same numbers. None to keep
+            all, as second derivatives do.
         return_cell_states: whether to return `c` at every step too.
 
     Returns:

@@ -103,7 +103,8 @@ def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
         attributes[name] = float(value)
     for name in ("activation", "recurrent_activation"):
         attributes[name] = attributes[name].decode()
-    attributes["recompute"] = attributes["recompute"] or None
+    # In a graph of unknown sizes TensorFlow cannot differentiate twice what is recomputed.
+    attributes["recompute"] = None
     outputs, states, others = [], [], []
     for direction in range(operands.directions):
         found, final_state, *others = _replay_direction(fused, operands, direction, attributes)

@@ -69,7 +69,8 @@ class LSTM(RecurrentLayer, keras.layers.LSTM, OwnCell):
             arXiv:1607.06450), with the weights `layer_norm_gain` and `layer_norm_offset`.
         layer_norm_epsilon: what is added to the variance there; 1e-3.
         recompute: keep only the state of every so many steps for the gradient, which computes the
-            others again: less memory, the same numbers. None to keep all.
+            others again: less memory, the same numbers. None to keep
+            all, as second derivatives do.
         cell_zoneout: like `zoneout`, of `c`.
         peephole: whether the gates see `c`, by the weight `peephole_kernel` `[3, units]`.
         projection_units: the width that the output is projected to, by the weight

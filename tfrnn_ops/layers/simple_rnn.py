@@ -72,7 +72,8 @@ class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN, OwnCell):
             arXiv:1607.06450), with the weights `layer_norm_gain` and `layer_norm_offset`.
         layer_norm_epsilon: what is added to the variance there; 1e-3.
         recompute: keep only the state of every so many steps for the gradient, which computes the
-            others again: less memory, the same numbers. None to keep all.
+            others again: less memory, the same numbers. None to keep
+            all, as second derivatives do.
         **kwargs: the above by name, and those of every Keras layer, such as `name` and `dtype`.
 
     Call arguments:
