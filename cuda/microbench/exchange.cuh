@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kThreads)
   const int rank = static_cast<int>(ClusterRank()), thread = static_cast<int>(threadIdx.x);
   std::uint32_t value = threadIdx.x;
   if (thread == 0) {
-    for (std::uint64_t& barrier : barriers) prim::InitBarrier(&barrier);
+    for (std::uint64_t& barrier : barriers) prim::InitBarrier(&barrier, 1);
     prim::FenceBarriers();
   }
   ClusterBarrier();
