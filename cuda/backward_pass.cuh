@@ -18,14 +18,11 @@ struct BackwardPass {
   using Space = ReductionSpace;
   static constexpr Pass kPass = Pass::kBackward;
 
-  static Space SpaceIn(void* workspace, const Geometry&, const Plan& plan, int directions) {
-    return ReductionSpaceIn(workspace, plan, directions);
+  static Space SpaceIn(void* workspace, const Geometry& g, const Plan&) {
+    return ReductionSpaceIn(workspace, g);
   }
   static std::size_t SpaceBytes(const Geometry& g, const Plan& plan, int directions) {
     return ReductionBytes(g, plan, directions);
-  }
-  static std::size_t ZeroedBytes(const Geometry&, const Plan& plan, int directions) {
-    return FlagBytes(plan, directions);
   }
 
   // The gradients of the sums of the block's units, as the rows that the product takes.
@@ -46,8 +43,9 @@ struct BackwardPass {
     const auto& a = args.directions[block.z];
     const int rank = block.x, slices = args.plan.unit_slices;
     const BlockPlace<kColumns> place(args, a);
-    const Reduction reduction(g, args.plan.policy, args.exchange, slices, P::kRows,
-                              place.RowsInside(), rank, block.z * args.plan.batch_slices + block.y);
+    const Reduction<P::kRows> reduction(g, args.plan.policy, args.exchange, slices,
+                                        place.RowsInside(), rank,
+                                        block.z * args.plan.batch_slices + block.y);
 
     const std::int32_t steps = ActiveSteps(a, place.first_row, place.RowsInside());
     LoadWeights<kPass>(g, Weights<T>{a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});

@@ -106,7 +106,7 @@ class Exchange {
   // Returns when the operand of `step` is complete.
   TFRNN_DEVICE void Await(int step) const {
     if (policy_ == Policy::kCluster) {
-      prim::WaitBarrier(Barrier(step), Use(step));
+      prim::WaitBarrier(Barrier(step), UseOf(step));
     } else {
       if (policy_ == Policy::kGrid) Receive(step);
       prim::SyncBlock();
@@ -115,10 +115,6 @@ class Exchange {
 
  private:
   static constexpr int kAtOnce = WordsAtOnce(kRows);
-
-  // Whether it is an even or an odd use of what takes turns with every step, from step 1 on.
-  static TFRNN_DEVICE unsigned Use(int step) { return (step - 1) / 2 % 2; }
-  static TFRNN_DEVICE unsigned Tag(int step) { return 1 - Use(step); }
 
   TFRNN_DEVICE int Buffer(int step) const {
     return policy_ == Policy::kCluster ? step % 2 * kRows * g_.operand_stride : 0;
@@ -155,41 +151,26 @@ class Exchange {
       const bool own = first + lane < count_;
       prim::Word word = {};
       if (own) word = *reinterpret_cast<const prim::Word*>(At(step, rank_, first + lane));
-      const prim::Word carriers = Seal(&word, Tag(step));
+      const prim::Word carriers = Seal(&word, TagOf(step));
       prim::Word* const to = Sent(step, rank_);
       if (own) prim::StoreRelaxed(to + first + lane, word);
       if (lane == 0) prim::StoreRelaxed(to + space_.most + first / 32, carriers);
     }
   }
 
-  // Brings the others' units to shared memory. A thread polls for some words at once, so that it
-  // waits for L2 once and not for each.
+  // Brings the others' units to shared memory.
   TFRNN_DEVICE void Receive(int step) const {
     const int count = count_ * (slices_ - 1), threads = prim::Threads();
-    const unsigned tag = Tag(step);
-    const prim::Word* const sent = Sent(step, 0);
     for (int first = prim::Thread(); first < count; first += kAtOnce * threads) {
-      int words_at[kAtOnce], carriers_at[kAtOnce];
+      TaggedPlace places[kAtOnce];
       prim::Word words[kAtOnce];
       Carrier carriers[kAtOnce];
       TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
         const int i = first + k * threads, word = i % count_;
         const int from = Other(i) * space_.stride;
-        words_at[k] = from + word, carriers_at[k] = 2 * (from + space_.most) + word / kCarried;
-        // As if loaded: in vain, or where there is nothing to load not so.
-        const std::uint64_t bits = i < count ? 1 - tag : tag;
-        words[k] = {{bits, bits}}, carriers[k] = bits;
+        places[k] = {i < count, from + word, 2 * (from + space_.most) + word / kCarried};
       }
-      for (bool all = false; !all;) {
-        all = true;
-        TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-          if (HasTag(words[k], carriers[k], tag)) continue;
-          words[k] = prim::LoadRelaxed(sent + words_at[k]);
-          carriers[k] = prim::LoadRelaxed(&sent->half[0] + carriers_at[k]);
-          all = false;
-        }
-        if (!all) prim::Pause();
-      }
+      Poll(Sent(step, 0), places, TagOf(step), words, carriers);
       TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
         const int i = first + k * threads, word = i % count_;
         if (i >= count) break;

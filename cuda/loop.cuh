@@ -85,8 +85,8 @@ Error RunPersistent(const typename PassT<CellT, T, 1>::Loop* directions, int cou
   for (int d = 0; d < count; ++d) args.directions[d] = directions[d];
 
   if (plan.policy == Policy::kGrid) {
-    args.exchange = Pass::SpaceIn(workspace, args.geometry, plan, count);
-    error = Zero(workspace, Pass::ZeroedBytes(args.geometry, plan, count), stream);
+    args.exchange = Pass::SpaceIn(workspace, args.geometry, plan);
+    error = Zero(workspace, Pass::SpaceBytes(args.geometry, plan, count), stream);
     if (!error.empty()) return error;
   }
   LaunchConfig config;

@@ -35,6 +35,15 @@ int Specials(const Call& call) {
   return call.pass == Pass::kForward ? 2 * ShapeOf(call.cell).gates + of_state : of_state;
 }
 
+// Cycles until a block has so many bytes of others, in the words of tagged.cuh and with their
+// carriers, from where so many come at a cycle.
+double TaggedExchange(const Plan& plan, double bytes, double per_cycle, const Constants& k) {
+  // Every poll but the first waits for L2 once more.
+  const double polls = std::ceil(bytes / (16 * 32 * plan.warps * WordsAtOnce(plan.tile_rows)));
+  return k.data_as_flag_exchange_cycles +
+         std::max(bytes * 33 / 32 / per_cycle, (polls - 1) * k.l2_latency_cycles);
+}
+
 // Cycles until all blocks of a group have h of all, of so many rows.
 double ForwardExchange(const Geometry& g, const Plan& plan, double rows, const Constants& k) {
   // What a block receives.
@@ -44,11 +53,7 @@ double ForwardExchange(const Geometry& g, const Plan& plan, double rows, const C
            volume / k.dsmem_bytes_per_cycle;
   }
   if (plan.policy == Policy::kOneBlock) return k.block_exchange_cycles;
-  // With the carriers of tagged.cuh. Every poll but the first waits for L2 once more.
-  const double bytes = volume * 33 / 32;
-  const double polls = std::ceil(volume / (16 * 32 * plan.warps * WordsAtOnce(plan.tile_rows)));
-  return k.data_as_flag_exchange_cycles +
-         std::max(bytes / k.l2_bytes_per_cycle, (polls - 1) * k.l2_latency_cycles);
+  return TaggedExchange(plan, volume, k.l2_bytes_per_cycle, k);
 }
 
 // Cycles until every block has all shares of its units' dh, `bytes` of them, besides those of the
@@ -56,17 +61,20 @@ double ForwardExchange(const Geometry& g, const Plan& plan, double rows, const C
 double BackwardExchange(const Plan& plan, double bytes, int blocks, double product, int rounds,
                         const Device& device, const Constants& k) {
   if (plan.policy == Policy::kOneBlock) return k.block_exchange_cycles;
+  const double volume = bytes * (plan.unit_slices - 1) / plan.unit_slices;
   double sent, rest;
   if (plan.policy == Policy::kCluster) {
-    sent = bytes * (plan.unit_slices - 1) / plan.unit_slices / k.dsmem_bytes_per_cycle;
+    sent = volume / k.dsmem_bytes_per_cycle;
     rest = k.cluster_async_exchange_cycles + k.cluster_async_block_cycles * (plan.unit_slices - 2);
   } else {
-    // Through L2 and back, or through device memory where L2 has no room for the launch's slots and
+    // Through L2 and back, or through device memory where L2 has no room for the launch's words and
     // a quarter for everything else.
     const bool fits = 2 * bytes * blocks <= 0.75 * static_cast<double>(device.l2_bytes);
     const double of_memory = k.dram_gbytes / k.clock_ghz / device.multiprocessors;
-    sent = bytes / (fits ? k.l2_bytes_per_cycle : std::min(k.l2_bytes_per_cycle, of_memory));
-    rest = k.grid_exchange_cycles + sent;
+    const double per_cycle =
+        fits ? k.l2_bytes_per_cycle : std::min(k.l2_bytes_per_cycle, of_memory);
+    sent = volume * 33 / 32 / per_cycle;
+    rest = TaggedExchange(plan, volume, per_cycle, k);
   }
   return rest + sent - (rounds - 1.0) / rounds * std::min(sent, product);
 }

@@ -92,13 +92,10 @@ struct ForwardPass {
   using Space = ExchangeSpace;
   static constexpr Pass kPass = Pass::kForward;
 
-  static Space SpaceIn(void* workspace, const Geometry& g, const Plan& plan, int) {
+  static Space SpaceIn(void* workspace, const Geometry& g, const Plan& plan) {
     return ExchangeSpaceIn(workspace, g, plan);
   }
   static std::size_t SpaceBytes(const Geometry& g, const Plan& plan, int directions) {
-    return ExchangeBytes(g, plan, directions);
-  }
-  static std::size_t ZeroedBytes(const Geometry& g, const Plan& plan, int directions) {
     return ExchangeBytes(g, plan, directions);
   }
   static TFRNN_DEVICE T FirstOperand(const Loop& a, const Place& p) {

@@ -9,58 +9,57 @@
 //              that counts the bytes that arrive, a block's own too. Who writes the shares of step
 //              t + 2 has those of step t + 1 of all blocks, and they come from sums of step t. The
 //              block's warps arrive at it after their products, whose operand is written next
-//   grid       the same in L2, copied into the owner's shared memory. A flag for each block counts
-//              the steps it has sent, and it raises it after it has copied the step before
+//   grid       a slot for every block, in the owner's shared memory, once. Shares of others come
+//              through L2, twice, in words that say themselves whether they are new: see
+//              tagged.cuh. The barrier before the product separates who reads the slots from who
+//              writes them anew, and the one behind it who reads the product's operand. Who sends
+//              the shares of step t + 2 has those of step t + 1 of all blocks, which they sent
+//              after they had received all of step t
 #pragma once
 
 #include "cuda/geometry.h"
 #include "cuda/prim.cuh"
 #include "cuda/product.cuh"
+#include "cuda/tagged.cuh"
 
 namespace tfrnn::cuda {
 
-// Of one launch, in device memory; only the grid policy has any. The flags start at zero.
+// Of one launch, in device memory; only the grid policy has any. It starts zeroed.
 struct ReductionSpace {
-  std::uint32_t* flags = nullptr;  // [groups, unit_slices, kFlagStride]
-  unsigned char* slots = nullptr;  // [groups, 2, unit_slices, slots of a block]
+  prim::Word* words = nullptr;  // [groups, 2, owners, unit_slices, stride]
+  int most = 0;                 // words that a block sends to an owner
+  int stride = 0;               // TaggedWords of them
 };
-constexpr int kFlagStride = 8;  // a flag in every 32 bytes, the unit of traffic with L2
 
-inline std::size_t FlagBytes(const Plan& plan, int directions) {
-  if (plan.policy != Policy::kGrid) return 0;
-  return sizeof(std::uint32_t) * kFlagStride * static_cast<std::size_t>(plan.unit_slices) *
-         plan.batch_slices * directions;
+inline ReductionSpace ReductionSpaceIn(void* workspace, const Geometry& g) {
+  const int most = g.slot_bytes / 16;
+  return {static_cast<prim::Word*>(workspace), most, TaggedWords(most)};
 }
 
 inline std::size_t ReductionBytes(const Geometry& g, const Plan& plan, int directions) {
   if (plan.policy != Policy::kGrid) return 0;
-  const std::size_t of_block = static_cast<std::size_t>(g.slots) * g.slot_bytes;
-  return FlagBytes(plan, directions) +
-         2 * of_block * plan.unit_slices * plan.batch_slices * directions;
+  const std::size_t slices = static_cast<std::size_t>(plan.unit_slices);
+  return sizeof(prim::Word) * 2 * ReductionSpaceIn(nullptr, g).stride * slices * slices *
+         plan.batch_slices * directions;
 }
 
-inline ReductionSpace ReductionSpaceIn(void* workspace, const Plan& plan, int directions) {
-  return {static_cast<std::uint32_t*>(workspace),
-          static_cast<unsigned char*>(workspace) + FlagBytes(plan, directions)};
-}
-
+// kRows: of the tile.
+template <int kRows>
 class Reduction {
  public:
-  // rows: those of the tile that lie in the batch. group: of this block in the grid.
+  static constexpr int kColumns = kRows / 8;  // of the matrix instruction
+
+  // rows: those that lie in the batch. group: of this block in the grid.
   TFRNN_DEVICE Reduction(const Geometry& geometry, Policy policy, const ReductionSpace& space,
-                         int unit_slices, int tile_rows, int rows, int rank, int group)
+                         int unit_slices, int rows, int rank, int group)
       : g_(geometry),
+        space_(space),
         policy_(policy),
         slices_(unit_slices),
-        tile_pairs_(tile_rows / 2),
-        pairs_((rows + 1) / 2),
+        pairs_(rows < 0 ? 0 : (rows + 1) / 2),
         rank_(rank),
-        shared_(prim::SharedMemory() + geometry.sums) {
-    if (policy == Policy::kGrid) {
-      l2_ = space.slots + std::int64_t{group} * 2 * unit_slices * OwnerBytes();
-      flags_ = space.flags + std::int64_t{group} * unit_slices * kFlagStride;
-    }
-  }
+        shared_(prim::SharedMemory() + geometry.sums),
+        l2_(space.words + std::int64_t{group} * 2 * unit_slices * unit_slices * space.stride) {}
 
   // Before the first Send.
   TFRNN_DEVICE void Begin() const {
@@ -76,62 +75,57 @@ class Reduction {
   }
 
   // Sends for step `step` what a warp holds: the sums of tile `tile`, 16 units of the group.
-  template <int kColumns>
   TFRNN_DEVICE void Send(int step, int tile, int share, const float (&sum)[kColumns][4]) const {
-    const int owner = tile / g_.granules, first = tile % g_.granules * tile_pairs_;
+    const int owner = tile / g_.granules, granule = tile % g_.granules;
     if (owner == slices_) return;  // padding
     const int slot = policy_ == Policy::kOneBlock ? share : rank_;
-    unsigned char* const slots =
-        policy_ == Policy::kGrid ? InL2(step, owner) : shared_ + Buffer(step);
-    unsigned char* const to = slots + slot * g_.slot_bytes;
+    unsigned char* const to = shared_ + Buffer(step) + slot * g_.slot_bytes;
     TFRNN_UNROLL for (int c = 0; c < kColumns; ++c) {
-      const int pair = 4 * c + prim::Lane() % 4;
-      if (pair >= pairs_) break;
+      if (4 * c >= pairs_) break;
+      const int group = granule * kColumns + c;
+      const bool inside = Inside(c);
       Fragment piece;
       TFRNN_UNROLL for (int i = 0; i < 4; ++i) piece.words[i] = prim::Bits(sum[c][i]);
-      unsigned char* const at = to + 16 * Piece(first + pair, prim::Lane() / 4);
+      unsigned char* const at = to + PieceAt(group);
       if (policy_ == Policy::kCluster) {
-        prim::StoreAsync16(at, owner, &piece, Barrier(step));
+        if (inside) prim::StoreAsync16(at, owner, &piece, Barrier(step));
+      } else if (policy_ == Policy::kOneBlock || owner == rank_) {
+        if (inside) *reinterpret_cast<Fragment*>(at) = piece;
       } else {
-        *reinterpret_cast<Fragment*>(at) = piece;
+        prim::Word word;
+        TFRNN_UNROLL for (int i = 0; i < 2; ++i) {
+          word.half[i] = piece.words[2 * i] | std::uint64_t{piece.words[2 * i + 1]} << 32;
+        }
+        const prim::Word carriers = Seal(&word, TagOf(step));
+        prim::Word* const sent = Sent(step, owner, rank_);
+        if (inside) prim::StoreRelaxed(sent + 32 * group + prim::Lane(), word);
+        if (prim::Lane() == 0) prim::StoreRelaxed(sent + space_.most + group, carriers);
       }
     }
   }
 
   // After the last Send for `step`.
   TFRNN_DEVICE void Publish(int step) const {
-    if (policy_ == Policy::kCluster) {
-      prim::SyncWarp();
-      if (prim::Thread() == 0) {
-        prim::ExpectBytes(Barrier(step), 16 * Pieces());
-      } else if (prim::Lane() == 0) {
-        prim::ArriveBarrier(Barrier(step));
-      }
-    } else if (policy_ == Policy::kGrid) {
-      prim::SyncBlock();
-      if (prim::Thread() == 0) prim::Signal(flags_ + rank_ * kFlagStride, step);
+    if (policy_ != Policy::kCluster) return;
+    prim::SyncWarp();
+    if (prim::Thread() == 0) {
+      prim::ExpectBytes(Barrier(step), 16 * Pieces());
+    } else if (prim::Lane() == 0) {
+      prim::ArriveBarrier(Barrier(step));
     }
   }
 
   // Returns when all shares for `step` have arrived.
   TFRNN_DEVICE void Await(int step) const {
-    if (policy_ == Policy::kOneBlock) {
-      prim::SyncBlock();
-    } else if (policy_ == Policy::kCluster) {
-      prim::WaitBarrier(Barrier(step), (step - 1) / 2 % 2);
+    if (policy_ == Policy::kCluster) {
+      prim::WaitBarrier(Barrier(step), UseOf(step));
     } else {
-      if (prim::Thread() < 32) {
-        for (int r = prim::Thread(); r < slices_; r += 32) {
-          prim::Await(flags_ + r * kFlagStride, step);
-        }
-      }
-      prim::SyncBlock();
-      Fetch(step);
+      if (policy_ == Policy::kGrid) Receive(step);
       prim::SyncBlock();
     }
   }
 
-  // Adds up the shares of a unit of the block. index: granule * tile_rows + row.
+  // Adds up the shares of a unit of the block. index: granule * kRows + row.
   TFRNN_DEVICE float Sum(int step, int index, int unit) const {
     const unsigned char* const from =
         shared_ + Buffer(step) + 16 * Piece(index / 2, unit % 8) + 8 * (unit / 8) + 4 * (index % 2);
@@ -143,41 +137,70 @@ class Reduction {
   }
 
  private:
+  static constexpr int kAtOnce = WordsAtOnce(kRows);
+
   // A slot is made of pieces of 16 bytes, of units u and u + 8 of a granule and a pair of rows; the
   // rows beyond the batch come last in a granule. In this order neither the eight lanes that store
   // side by side nor the warp that adds 16 units of two rows meet in a bank.
   static TFRNN_DEVICE int Piece(int pair, int unit) { return 8 * pair + (unit ^ (2 * (pair % 4))); }
 
-  TFRNN_DEVICE int OwnerBytes() const { return g_.slots * g_.slot_bytes; }
+  // Where in a slot is the piece of this lane, of which the matrix instruction's result gave it a
+  // granule's sums of eight rows. group: granule * kColumns + column.
+  static TFRNN_DEVICE int PieceAt(int group) {
+    return 16 * Piece(4 * group + prim::Lane() % 4, prim::Lane() / 4);
+  }
+
+  // Whether this lane's pair of eight rows has one in the batch.
+  TFRNN_DEVICE bool Inside(int column) const {
+    return 4 * column + static_cast<int>(prim::Lane()) % 4 < pairs_;
+  }
+
   TFRNN_DEVICE int Buffer(int step) const {
-    return policy_ == Policy::kCluster ? step % 2 * OwnerBytes() : 0;
+    return policy_ == Policy::kCluster ? step % 2 * g_.slots * g_.slot_bytes : 0;
   }
   TFRNN_DEVICE void* Barrier(int step) const {
     return prim::SharedMemory() + g_.barriers + step % 2 * 8;
   }
   // That a block receives at a step, its own included.
-  TFRNN_DEVICE int Pieces() const { return pairs_ > 0 ? 8 * pairs_ * g_.granules * g_.slots : 0; }
-  TFRNN_DEVICE unsigned char* InL2(int step, int owner) const {
-    return l2_ + (std::int64_t{step % 2} * slices_ + owner) * OwnerBytes();
+  TFRNN_DEVICE int Pieces() const { return 8 * pairs_ * g_.granules * g_.slots; }
+
+  // Where the words of a block for an owner are in L2; their carriers come space_.most words on.
+  TFRNN_DEVICE prim::Word* Sent(int step, int owner, int from) const {
+    return l2_ + ((std::int64_t{step % 2} * slices_ + owner) * slices_ + from) * space_.stride;
   }
 
-  // Copies the slots of this block into its shared memory, but not what no row of the batch needs.
-  TFRNN_DEVICE void Fetch(int step) const {
-    const unsigned char* const from = InL2(step, rank_);
-    const int pieces = 8 * pairs_;
-    for (int i = prim::Thread(); i < Pieces(); i += prim::Threads()) {
-      const int at = 16 * (i / pieces * 8 * tile_pairs_ + i % pieces);
-      prim::CopyAsync16(shared_ + at, from + at);
+  // Brings the others' shares to shared memory: a warp what a warp sent, the same lanes.
+  TFRNN_DEVICE void Receive(int step) const {
+    const int columns = (pairs_ + 3) / 4, of_block = columns * g_.granules;
+    const int count = of_block * (slices_ - 1), warps = prim::Threads() / 32, lane = prim::Lane();
+    for (int first = prim::Thread() / 32; first < count; first += kAtOnce * warps) {
+      TaggedPlace places[kAtOnce];
+      int pieces_at[kAtOnce];
+      prim::Word words[kAtOnce];
+      Carrier carriers[kAtOnce];
+      TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+        const int i = first + k * warps, column = i % columns;
+        const int group = i % of_block / columns * kColumns + column;
+        // Every block begins with the next one, so that they do not all begin with the same.
+        const int block = (rank_ + 1 + i / of_block) % slices_, from = block * space_.stride;
+        places[k] = {i < count && Inside(column), from + 32 * group + lane,
+                     2 * (from + space_.most + group) + lane / kCarried};
+        pieces_at[k] = block * g_.slot_bytes + PieceAt(group);
+      }
+      Poll(Sent(step, rank_, 0), places, TagOf(step), words, carriers);
+      TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+        if (!places[k].wanted) continue;
+        *reinterpret_cast<prim::Word*>(shared_ + pieces_at[k]) = Open(words[k], carriers[k], lane);
+      }
     }
-    prim::WaitForCopies();
   }
 
   const Geometry& g_;
+  const ReductionSpace& space_;
   const Policy policy_;
-  const int slices_, tile_pairs_, pairs_, rank_;
+  const int slices_, pairs_, rank_;
   unsigned char* const shared_;
-  unsigned char* l2_ = nullptr;
-  std::uint32_t* flags_ = nullptr;
+  prim::Word* const l2_;  // the group's
 };
 
 }  // namespace tfrnn::cuda

@@ -10,6 +10,8 @@
 // The tag changes with every use of a word, and zeroed memory has the tag of the use before the
 // first. One bit is enough if a word is not stored anew before all have loaded it: then there is
 // nothing but the last use's word to be mistaken for this one's. Any bits can be sent.
+//
+// The words of a step lie in one of two buffers, which take turns.
 #pragma once
 
 #include "cuda/prim.cuh"
@@ -23,6 +25,10 @@ using Carrier = std::uint64_t;
 constexpr int TaggedWords(int words) {
   return (words + (words + 2 * kCarried - 1) / 32 + 1) / 2 * 2;
 }
+
+// Whether it is an even or an odd use of what takes turns with every step, from step 1 on.
+TFRNN_DEVICE unsigned UseOf(int step) { return (step - 1) / 2 % 2; }
+TFRNN_DEVICE unsigned TagOf(int step) { return 1 - UseOf(step); }
 
 // Makes a warp's words ready to be sent, one of every lane; returns their two carriers.
 TFRNN_DEVICE prim::Word Seal(prim::Word* word, unsigned tag) {
@@ -46,6 +52,34 @@ TFRNN_DEVICE prim::Word Open(prim::Word word, Carrier carrier, int place) {
   word.half[0] = (word.half[0] & ~std::uint64_t{1}) | (taken & 1);
   word.half[1] = (word.half[1] & ~std::uint64_t{1}) | (taken >> kCarried & 1);
   return word;
+}
+
+// Where a thread finds a word, and its carrier: in words and in halves from the first.
+struct TaggedPlace {
+  bool wanted = false;
+  int word = 0, carrier = 0;
+};
+
+// Returns when the wanted words of a thread have the tag, with all of them, as they were sent. It
+// asks for all at once, so that it waits for L2 once and not for each.
+template <int kAtOnce>
+TFRNN_DEVICE void Poll(const prim::Word* sent, const TaggedPlace (&places)[kAtOnce], unsigned tag,
+                       prim::Word (&words)[kAtOnce], Carrier (&carriers)[kAtOnce]) {
+  TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+    // As if loaded: in vain, or where there is nothing to load not so.
+    const std::uint64_t bits = places[k].wanted ? 1 - tag : tag;
+    words[k] = {{bits, bits}}, carriers[k] = bits;
+  }
+  for (bool all = false; !all;) {
+    all = true;
+    TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+      if (HasTag(words[k], carriers[k], tag)) continue;
+      words[k] = prim::LoadRelaxed(sent + places[k].word);
+      carriers[k] = prim::LoadRelaxed(&sent->half[0] + places[k].carrier);
+      all = false;
+    }
+    if (!all) prim::Pause();
+  }
 }
 
 }  // namespace tfrnn::cuda

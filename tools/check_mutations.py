@@ -28,7 +28,10 @@ PRODUCTS = "cuda/products.cu"
 OF_PRODUCTS = tuple(f"cuda/{name}.cuh" for name in ("column_sums", "drop", "gather", "gemm"))
 # What hands on bits, which tolerances of sums do not see, and what is part of it.
 EXCHANGE = "tests/emulator/exchange_test.cc"
-OF_EXCHANGE = ("cuda/exchange.cuh", "cuda/tagged.cuh", "cuda/geometry.h", "tests/emulator/prim.h")
+OF_EXCHANGE = (
+    *(f"cuda/{name}" for name in ("exchange.cuh", "reduction.cuh", "tagged.cuh", "geometry.h")),
+    "tests/emulator/prim.h",
+)
 # Compiled once for each build, and those of the first three that mutations change again.
 SOURCES = (
     KERNELS,

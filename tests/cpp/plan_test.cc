@@ -180,6 +180,12 @@ TEST(Plan, ExchangesCostWhatTheOthersSend) {
   EXPECT_DOUBLE_EQ(cycles(CallOf(8, 64), {Policy::kCluster, 4, 1, 8, 8}),
                    k.cluster_async_exchange_cycles + 2 * k.cluster_async_block_cycles +
                        768 / k.dsmem_bytes_per_cycle);
+  Call back = small;  // 512 bytes of shares, which also have to be sent
+  back.pass = Pass::kBackward;
+  EXPECT_DOUBLE_EQ(cycles(back, {Policy::kCluster, 2, 1, 8, 8}),
+                   k.cluster_async_exchange_cycles + 512 / k.dsmem_bytes_per_cycle);
+  EXPECT_DOUBLE_EQ(cycles(back, {Policy::kGrid, 2, 1, 8, 8}),
+                   k.data_as_flag_exchange_cycles + 2 * (528 / k.l2_bytes_per_cycle));
   k.l2_bytes_per_cycle = 1e6;  // 2016 words for 256 threads, 2 at once
   EXPECT_DOUBLE_EQ(cycles(CallOf(16, 1024), {Policy::kGrid, 64, 1, 16, 8}),
                    k.data_as_flag_exchange_cycles + 3 * k.l2_latency_cycles);

@@ -1,5 +1,6 @@
-// The exchange of cuda/exchange.cuh by itself: whatever is put arrives everywhere, bit by bit, step
-// after step. Compiled by nvcc (tests/gpu/exchange_test.cu) it asks a GPU the same.
+// The exchanges of cuda/exchange.cuh and cuda/reduction.cuh by themselves: whatever is put arrives,
+// bit by bit, step after step. Compiled by nvcc (tests/gpu/exchange_test.cu) it asks a GPU the
+// same.
 #include "cuda/exchange.cuh"
 
 #include <gtest/gtest.h>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/reduction.cuh"
 #include "cuda/runtime.cuh"
 #include "tests/emulator/device_memory.h"
 #if !defined(TFRNN_NATIVE)
@@ -74,6 +76,62 @@ Gather(const Gathering args, int* wrong) {
   wrong[(block.y * args.plan.unit_slices + block.x) * prim::Threads() + prim::Thread()] = found;
 }
 
+struct Scattering {
+  Geometry geometry;
+  Plan plan;
+  ReductionSpace space;
+  int steps = 0, batch = 0;
+};
+
+// A share of a sum: finite, with any lowest bits.
+TFRNN_DEVICE float ShareOf(int step, int slot, int row, int unit) {
+  const std::uint32_t bits = BitsOf(step * 64 + slot, row, unit);
+  return prim::AsFloat((bits & 0x807fffffu) | 0x3f800000u);
+}
+
+// The same where what is put are shares of sums, and what arrives is their sum.
+template <int kRows>
+TFRNN_KERNEL(512)
+Scatter(const Scattering args, int* wrong) {
+  const Geometry& g = args.geometry;
+  const auto block = prim::Block();
+  const int left = args.batch - static_cast<int>(block.y) * kRows,
+            rows = left < kRows ? left : kRows;
+  const int offset = static_cast<int>(block.y) * kRows, rank = static_cast<int>(block.x);
+  const Reduction<kRows> reduction(g, args.plan.policy, args.space, args.plan.unit_slices, rows,
+                                   rank, block.y);
+  const int warps = prim::Threads() / 32, lane = prim::Lane();
+  reduction.Begin();
+  int found = 0;
+  for (int step = 1; step < args.steps; ++step) {
+    prim::SyncBlock();
+    for (int i = prim::Thread() / 32; i < g.tiles * g.depth_splits; i += warps) {
+      const int tile = i / g.depth_splits, share = i % g.depth_splits;
+      float sum[kRows / 8][4];
+      for (int c = 0; c < kRows / 8; ++c) {
+        for (int e = 0; e < 4; ++e) {
+          const int row = 8 * c + 2 * (lane % 4) + e % 2, unit = lane / 4 + 8 * (e / 2);
+          sum[c][e] = ShareOf(step, args.plan.unit_slices == 1 ? share : rank, offset + row,
+                              tile * kGranule + unit);
+        }
+      }
+      reduction.Send(step, tile, share, sum);
+    }
+    reduction.Publish(step);
+    reduction.Await(step);
+    for (int i = prim::Thread(); i < rows * g.units; i += prim::Threads()) {
+      const int row = i / g.units, unit = i % g.units;
+      float want = 0;
+      for (int slot = 0; slot < g.slots; ++slot) {
+        want += ShareOf(step, slot, offset + row, rank * g.units + unit);
+      }
+      const float sum = reduction.Sum(step, unit / kGranule * kRows + row, unit % kGranule);
+      found += prim::Bits(sum) != prim::Bits(want);
+    }
+  }
+  wrong[(block.y * args.plan.unit_slices + block.x) * prim::Threads() + prim::Thread()] = found;
+}
+
 struct GatherCase {
   std::string name;
   Policy policy;
@@ -81,22 +139,24 @@ struct GatherCase {
 };
 std::string NameOf(const testing::TestParamInfo<GatherCase>& info) { return info.param.name; }
 
-template <typename T, int kRows>
-void CheckGather(const GatherCase& c) {
+// Runs a kernel on a case, for elements of so many bytes.
+template <int kRows, typename Args, typename SpaceIn>
+void Check(const GatherCase& c, Pass pass, int element_size, void (*kernel)(Args, int*),
+           std::size_t (*space_bytes)(const Geometry&, const Plan&, int), const SpaceIn& space_in) {
   DeviceLimits device;
   ASSERT_EQ(CurrentDevice(&device), "");
   if (c.policy == Policy::kCluster && device.arch < 90) GTEST_SKIP() << "no clusters";
-  Gathering args;
+  Args args;
   Plan& plan = args.plan;
   plan.policy = c.policy, plan.unit_slices = c.slices, plan.warps = c.warps;
   plan.tile_rows = kRows, plan.batch_slices = CeilDiv(c.batch, kRows) + 1;  // one without rows
-  args.geometry = GeometryOf({1, 1}, Pass::kForward, sizeof(T),
-                             std::int64_t{c.granules} * kGranule * c.slices, plan);
+  args.geometry =
+      GeometryOf({1, 1}, pass, element_size, std::int64_t{c.granules} * kGranule * c.slices, plan);
   args.steps = c.steps, args.batch = c.batch;
-  const std::size_t bytes = ExchangeBytes(args.geometry, plan, 1);
+  const std::size_t bytes = space_bytes(args.geometry, plan, 1);
   const DeviceBytes workspace(bytes);
   workspace.Poison();
-  args.space = ExchangeSpaceIn(workspace.get(), args.geometry, plan);
+  args.space = space_in(workspace.get(), args.geometry, plan);
   LaunchConfig config;
   config.grid_x = c.slices, config.grid_y = plan.batch_slices, config.threads = 32 * c.warps;
   config.cluster = c.policy == Policy::kCluster ? c.slices : 1;
@@ -114,9 +174,22 @@ void CheckGather(const GatherCase& c) {
 #endif
     const DeviceArray<int> wrong(std::vector<int>(threads, -1));
     ASSERT_EQ(Zero(workspace.get(), bytes, nullptr), "");
-    ASSERT_EQ(Launch(Gather<T, kRows>, config, args, wrong.get()), "") << "seed " << seed;
+    ASSERT_EQ(Launch(kernel, config, args, wrong.get()), "") << "seed " << seed;
     ASSERT_EQ(wrong.Read(), std::vector<int>(threads, 0)) << "seed " << seed;
   }
+}
+
+template <typename T, int kRows>
+void CheckGather(const GatherCase& c) {
+  Check<kRows, Gathering>(c, Pass::kForward, sizeof(T), Gather<T, kRows>, ExchangeBytes,
+                          ExchangeSpaceIn);
+}
+
+template <int kRows>
+void CheckScatter(const GatherCase& c) {
+  Check<kRows, Scattering>(
+      c, Pass::kBackward, 2, Scatter<kRows>, ReductionBytes,
+      [](void* at, const Geometry& g, const Plan&) { return ReductionSpaceIn(at, g); });
 }
 
 class ExchangeTest : public testing::TestWithParam<GatherCase> {};
@@ -124,6 +197,9 @@ TEST_P(ExchangeTest, Half8) { CheckGather<Half, 8>(GetParam()); }
 TEST_P(ExchangeTest, Float8) { CheckGather<float, 8>(GetParam()); }
 TEST_P(ExchangeTest, Half16) { CheckGather<Half, 16>(GetParam()); }
 TEST_P(ExchangeTest, Float32) { CheckGather<float, 32>(GetParam()); }
+TEST_P(ExchangeTest, Shares8) { CheckScatter<8>(GetParam()); }
+TEST_P(ExchangeTest, Shares16) { CheckScatter<16>(GetParam()); }
+TEST_P(ExchangeTest, Shares32) { CheckScatter<32>(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(
     Policies, ExchangeTest,
     testing::Values(GatherCase{"one_block", Policy::kOneBlock, 1, 2, 5, 1, 4},
