@@ -76,8 +76,12 @@ Error Launch(void (*kernel)(Parameters...), const LaunchConfig& config,
   const void* const function = reinterpret_cast<const void*>(kernel);
   cudaError_t error = cudaSuccess;
   if (config.shared_bytes > 48 << 10) {
+    // To the most that the device has: a smaller bound, set by another thread between this and the
+    // launch, would refuse it.
+    DeviceLimits device;
+    if (Error found = CurrentDevice(&device); !found.empty()) return found;
     error = cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(config.shared_bytes));
+                                 device.shared_bytes);
   }
   if (error == cudaSuccess && config.cluster > 8) {
     error = cudaFuncSetAttribute(function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
