@@ -95,7 +95,7 @@ class Cublas {
     void* workspace = blas.workspace;
     std::size_t workspace_bytes = blas.workspace_bytes;
     if (workspace == nullptr) {
-      if (const Error error = OwnWorkspace(&workspace); !error.empty()) return error;
+      if (const Error error = OwnWorkspace(stream, &workspace); !error.empty()) return error;
       workspace_bytes = kCublasWorkspaceBytes;
     }
     int status = functions_.set_stream(handle_, stream);
@@ -112,21 +112,23 @@ class Cublas {
   }
 
  private:
-  Error OwnWorkspace(void** workspace) {
-    if (workspace_ == nullptr) {
-      const cudaError_t error = cudaMalloc(&workspace_, kCublasWorkspaceBytes);
+  // Of a stream: what runs on two at once must not share it.
+  Error OwnWorkspace(Stream stream, void** workspace) {
+    void*& own = workspaces_[stream];
+    if (own == nullptr) {
+      const cudaError_t error = cudaMalloc(&own, kCublasWorkspaceBytes);
       if (error != cudaSuccess) {
         cudaGetLastError();  // so that nobody else is told of it
         return std::string("cudaMalloc: ") + cudaGetErrorString(error);
       }
     }
-    *workspace = workspace_;
+    *workspace = own;
     return "";
   }
 
   const Functions functions_;
   void* handle_ = nullptr;
-  void* workspace_ = nullptr;
+  std::map<Stream, void*> workspaces_;
   std::mutex mutex_;
 };
 
