@@ -51,8 +51,10 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
       return plan.unit_slices == 1 ? "" : expected("unit_slices", plan.unit_slices, "1");
     case Policy::kCluster:
       if (device.arch < 90) return expected("compute capability * 10", device.arch, "90 or more");
-      return plan.unit_slices <= 16 ? "" : expected("unit_slices", plan.unit_slices, "up to 16");
+      if (plan.unit_slices >= 2 && plan.unit_slices <= 16) return "";
+      return expected("unit_slices", plan.unit_slices, "2 to 16");
     case Policy::kGrid:
+      if (plan.unit_slices < 2) return expected("unit_slices", plan.unit_slices, "2 or more");
       return blocks <= device.multiprocessors
                  ? ""
                  : expected("blocks", blocks,

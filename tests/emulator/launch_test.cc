@@ -50,7 +50,11 @@ TEST_F(LaunchTest, RefusesPlansThatDoNotFitTheProblem) {
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(Policy::kOneBlock, 3, 1, 8, 2))),
               "unit_slices is 3; expected 1");
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kCluster, 17, 1, 8, 2))),
-              "unit_slices is 17; expected up to 16");
+              "unit_slices is 17; expected 2 to 16");
+  EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kCluster, 1, 1, 8, 8))),
+              "unit_slices is 1; expected 2 to 16");
+  EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kGrid, 1, 1, 8, 8))),
+              "unit_slices is 1; expected 2 or more");
 }
 
 TEST_F(LaunchTest, RefusesPlansThatDoNotFitTheDevice) {
