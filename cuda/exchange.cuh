@@ -10,12 +10,11 @@
 //
 // No buffer is written before all have read what it held. Step t + 2 is written where step t was.
 // A block sends its share of t + 2 when it has all shares of t + 1. Every block sent its share of
-// t + 1 after the barrier behind its product of step t. Its loads of step t are then done, not only
-// issued, for the share that it sent was computed from them: none can see what comes later, though
-// neither way of sending orders loads before it. Hence no barrier of all blocks is needed, no block
-// is ever two steps ahead of another, and one bit tells this use of a buffer from the last.
-// A block ends after it has received everything that is sent to it: nobody writes to one that has
-// ended.
+// t + 1 after the barrier behind its product of step t, where no thread comes whose loads of step t
+// are not done: none can see what comes later, though neither way of sending orders loads before
+// it. Hence no barrier of all blocks is needed, no block is ever two steps ahead of another, and one
+// bit tells this use of a buffer from the last. A block ends after it has received everything that
+// is sent to it: nobody writes to one that has ended.
 #pragma once
 
 #include "cuda/geometry.h"

@@ -58,7 +58,7 @@ struct LoopBase {
   double cell_clip = 0;        // 0: none
   const T* vectors = nullptr;  // [kVectors, U]
   // What the segment processed before left in place of initial or dfinal, and what this one leaves:
-  // fields of [B, U], see Carried of the units. May be the same memory.
+  // fields of [B, U], see Carried of the units. On the way back they may be the same memory.
   const ComputeType<T>* carry_in = nullptr;
   ComputeType<T>* carry_out = nullptr;
 };
