@@ -126,6 +126,7 @@ sdist: $(DEV) ## the source distribution, in dist/
 wheel: $(ENVIRONMENT) ## a wheel for the environment's TensorFlow, in dist/
 	TFRNN_BUILD_DIR=build/wheel TFRNN_CUDA_ARCHS="$${TFRNN_CUDA_ARCHS:-$(WHEEL_CUDA_ARCHS)}" \
 	  $(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .
+	@! find dist -name '*.whl' -size +40M | grep . || { echo "expected wheels of at most 40 MB"; exit 1; }
 
 clean: ## remove what was built; the environment stays
 	rm -rf build dist *.egg-info tfrnn_ops/*.so tfrnn_ops/_build_info.py

@@ -136,7 +136,11 @@ class CMakeBuild(build_ext):
     def get_outputs(self) -> list[str]:
         """What CMake has installed."""
         core = Path(self.get_ext_fullpath("tfrnn_ops._core"))
-        return [str(core), *(str(core.with_name(n)) for n in ("libtfrnn_ops.so", "_build_info.py"))]
+        return [
+            str(core),
+            *map(str, core.parent.glob("libtfrnn_*.so")),
+            str(core.with_name("_build_info.py")),
+        ]
 
     def copy_extensions_to_source(self) -> None:
         """Nothing left to do: an editable build installs into the source tree."""

@@ -1,5 +1,6 @@
 # tfrnn_cuda: the GPU kernels; its sources see cuda/, csrc/cells and csrc/core, never TensorFlow.
-# The CUDA runtime is linked statically: see ops.cmake for why its place in the order matters.
+# Shared by _core and libtfrnn_ops.so: they are most of what a wheel holds. The CUDA runtime is
+# linked statically: see ops.cmake for why its place in the order matters.
 
 set(CMAKE_CUDA_STANDARD 17)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)
@@ -27,13 +28,14 @@ endif()
 find_package(CUDAToolkit REQUIRED)
 file(GLOB cuda_sources CONFIGURE_DEPENDS cuda/*.cu)
 list(FILTER cuda_sources EXCLUDE REGEX "/microbench.cu$")
-add_library(tfrnn_cuda STATIC ${cuda_sources} cuda/cublas.cc)
+add_library(tfrnn_cuda SHARED ${cuda_sources} cuda/cublas.cc)
 target_include_directories(tfrnn_cuda PUBLIC ${PROJECT_SOURCE_DIR})
 target_include_directories(tfrnn_cuda SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
 target_compile_definitions(tfrnn_cuda PUBLIC TFRNN_WITH_CUDA=1)
 target_compile_options(tfrnn_cuda PRIVATE
-  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xfatbin=-compress-all>)
-set_target_properties(tfrnn_cuda PROPERTIES CUDA_VISIBILITY_PRESET hidden)
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra --compress-mode=size>)
+target_link_options(tfrnn_cuda PRIVATE -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-z,relro,-z,now)
+install(TARGETS tfrnn_cuda LIBRARY DESTINATION .)
 target_link_libraries(tfrnn_cuda PUBLIC tfrnn_plan CUDA::cudart_static ${CMAKE_DL_LIBS})
 
 # Measures the constants of cuda/constants.cc; built on request only.

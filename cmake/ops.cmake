@@ -23,7 +23,7 @@ add_library(tfrnn_ops MODULE csrc/ops/checks.cc csrc/ops/shapes.cc ${op_sources}
 # cuda* symbols of its own, for another CUDA version, and would take the place of the runtime.
 target_link_libraries(tfrnn_ops PRIVATE ${kernels} tensorflow)
 target_link_options(tfrnn_ops PRIVATE -Wl,--exclude-libs,ALL -Wl,--no-undefined -Wl,-z,relro,-z,now)
-set_target_properties(tfrnn_ops PROPERTIES INSTALL_RPATH "$ORIGIN/../tensorflow")
+set_target_properties(tfrnn_ops PROPERTIES INSTALL_RPATH "$ORIGIN;$ORIGIN/../tensorflow")
 
 if(TFRNN_CUDA)
   set(TFRNN_CUDA_PY True)

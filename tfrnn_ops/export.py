@@ -28,9 +28,10 @@ def export(
     `tf.saved_model.load` reads it.
 
     With the fused ops in it, the default, it loads where `tfrnn_ops` is imported, or where
-    `tf.load_op_library` has loaded its `libtfrnn_ops.so`. With `composite` it holds TensorFlow's
-    own operations only, and loads wherever TensorFlow does, but runs slower: every recurrent layer
-    is the loop of `tfrnn_ops.reference`. The numbers are the same but for rounding.
+    `tf.load_op_library` has loaded its `libtfrnn_ops.so`, beside which a build with CUDA needs its
+    `libtfrnn_cuda.so`. With `composite` it holds TensorFlow's own operations only, and loads
+    wherever TensorFlow does, but runs slower: every recurrent layer is the loop of
+    `tfrnn_ops.reference`. The numbers are the same but for rounding.
 
     The model itself stays as it is, and on the path that it is on; so does a `tf.function` that it
     calls, whatever was traced first.

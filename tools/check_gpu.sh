@@ -29,8 +29,8 @@ build() {
   # shellcheck disable=SC2086
   cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DTFRNN_CUDA=ON -DTFRNN_OPS=OFF \
     -DTFRNN_TESTS=AUTO -DPython_EXECUTABLE="$(command -v python3)" ${TFRNN_CMAKE_ARGS:-} &&
-    cmake --build "$build" --target _core tfrnn_microbench &&
-    cp "$build"/_core*.so tfrnn_ops/ || return
+    cmake --build "$build" --target _core && cp "$build"/{_core*,libtfrnn_cuda}.so tfrnn_ops/ || return
+  cmake --build "$build" --target tfrnn_microbench || return
   local tests
   mapfile -t tests < <(cmake --build "$build" --target help | sed -nE 's/^(gpu_[a-z_]+_test): .*/\1/p')
   ((${#tests[@]})) || { echo "GoogleTest was not found: no native tests"; return 1; }

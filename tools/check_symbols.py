@@ -6,6 +6,7 @@ What is checked, and what goes wrong otherwise:
     libtfrnn_ops.so   Refers to no CUDA library: the GPU build of TensorFlow exports stubs of the
                       CUDA runtime, for another version of it, that would be bound instead.
     _core*.so         The same, and it does not refer to TensorFlow.
+    libtfrnn_cuda.so  As _core.
     objects by isa    Code compiled for an instruction set lies in the namespace of that set. An
                       inline function outside is emitted once for each set, the linker keeps one
                       of the copies, and a baseline processor meets AVX-512 instructions. For the
@@ -66,9 +67,13 @@ def check_isa_object(path: Path, isa: str) -> Iterator[str]:
 
 def check_package(package: Path) -> Iterator[str]:
     """Yields what is wrong with the libraries in an installed or in-place built package."""
-    for pattern, allow_tensorflow in (("libtfrnn_ops.so", True), ("_core*.so", False)):
+    for pattern, allow_tensorflow in (
+        ("libtfrnn_ops.so", True),
+        ("_core*.so", False),
+        ("libtfrnn_cuda.so", False),
+    ):
         found = sorted(package.glob(pattern))
-        if not found:
+        if not found and pattern != "libtfrnn_cuda.so":  # which a build without CUDA has not
             yield f"{package}: expected {pattern}, found none"
         for path in found:
             yield from check_library(path, allow_tensorflow)
