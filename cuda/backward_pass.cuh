@@ -17,6 +17,7 @@ struct BackwardPass {
   using P = Pairs<kColumns>;
   using Space = ReductionSpace;
   static constexpr Pass kPass = Pass::kBackward;
+  static constexpr int kTiles = BackwardTiles(P::kRows);
 
   static Space SpaceIn(void* workspace, const Geometry& g, const Plan&) {
     return ReductionSpaceIn(workspace, g);
@@ -48,7 +49,10 @@ struct BackwardPass {
                                         block.z * args.plan.batch_slices + block.y);
 
     const std::int32_t steps = ActiveSteps(a, place.first_row, place.RowsInside());
-    LoadWeights<kPass>(g, Weights<T>{a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
+    // Every block begins with its own units, so that they do not all write to the same.
+    constexpr int kHeld = HeldSteps(kTiles, P::kRows, kHasOptions<Cell>);
+    Product<kPass, T, kTiles, kColumns, kHeld> product(g, rank * g.granules);
+    product.Load({a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
     reduction.Begin();
     Unit units[P::kCount];
     TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
@@ -84,11 +88,12 @@ struct BackwardPass {
         Put(g, i, p.inside, a, p, t, units[i]);
       }
       prim::SyncBlock();
-      // Every block begins with its own units, so that they do not all write to the same.
-      MultiplyBackward<T, kColumns>(g, prim::SharedMemory() + g.operand, a.exact, rank * g.granules,
-                                    [&](int tile, int share, const float (&sum)[kColumns][4]) {
-                                      reduction.Send(step + 1, tile, share, sum);
-                                    });
+      product.Multiply(prim::SharedMemory() + g.operand, a.exact,
+                       [&](int job, int share, const auto& sum) {
+                         TFRNN_UNROLL for (int i = 0; i < kTiles; ++i) {
+                           reduction.Send(step + 1, job * kTiles + i, share, sum[i]);
+                         }
+                       });
       reduction.Publish(step + 1);
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);

@@ -2,12 +2,14 @@
 // everything lies in shared memory. Plain C++, computed on the host, read by plan() and kernels.
 //
 // The weights are operand A of the matrix instruction, 16 rows by 32 bytes of depth, in the order
-// in which a warp's lanes read them. A granule is 16 units. On the way forward a block makes the
-// sums of its own units: the rows of a tile are a granule's columns of one gate, and the depth runs
-// over the units that h comes from, all of them. On the way back it makes its share of everybody's
-// dh: the rows of a tile are 16 units that dh goes to, any of the group, and the depth runs over
-// the gates of the block's own units. Either way they are the same weights, G * units *
-// padded_units of them. A job of the product is a few tiles and a part of the depth.
+// in which a warp's lanes read them: the first steps of the first job of every warp in its
+// registers, which cost nothing to read, and the rest in shared memory. A granule is 16 units. On
+// the way forward a block makes the sums of its own units: the rows of a tile are a granule's
+// columns of one gate, and the depth runs over the units that h comes from, all of them. On the way
+// back it makes its share of everybody's dh: the rows of a tile are 16 units that dh goes to, any
+// of the group, and the depth runs over the gates of the block's own units. Either way they are the
+// same weights, G * units * padded_units of them. A job of the product is a few tiles and a part of
+// the depth.
 #pragma once
 
 #include <cstdint>
@@ -30,19 +32,31 @@ struct Geometry {
   int tiles = 0;           // of the weights of all jobs; on the way back the last may be padding
   int depth_steps = 0;     // tiles along the depth
   int depth_splits = 0;    // parts the depth is shared out in
+  int held_steps = 0;      // of the first part that a warp multiplies, in its registers
   int operand_stride = 0;  // bytes of a row of the other operand
   int operand_buffers = 0;
   // On the way back: the shares that the owner of a unit adds up, and bytes of one of them.
   int slots = 0, slot_bytes = 0;
-  // Offsets into shared memory, in bytes.
+  int held_bytes = 0;  // of weights, in registers
+  // Offsets into shared memory, in bytes. The other weights come first.
   int operand = 0, sums = 0, bias = 0, barriers = 0, bytes = 0;
 };
 
-// Warps of a block, at most: the more rows it has, the more registers each of its threads needs,
-// and a cell with options (see options.h) needs most.
-TFRNN_CELL constexpr int MaxWarps(int tile_rows, bool has_options) {
-  if (has_options) return 8;
-  return tile_rows == 8 ? 16 : tile_rows == 16 ? 12 : 8;
+// Warps of a block, at most. What a thread needs besides the weights that it holds hardly depends
+// on how many threads there are: the fewer they are, the more weights the registers hold in all.
+constexpr int kMaxWarps = 8;
+
+// Pairs of a unit and a row of the batch whose state a thread keeps, at most.
+TFRNN_CELL constexpr int PairsOfThread(int tile_rows) { return tile_rows == 32 ? 8 : 4; }
+constexpr int MaxGranules(const Plan& plan) {
+  return 32 * plan.warps * PairsOfThread(plan.tile_rows) / (kGranule * plan.tile_rows);
+}
+
+// Steps of a job of so many tiles that a warp has registers for, 4 a tile. The states of 32 rows
+// leave none, and options (see options.h) fewer.
+TFRNN_CELL constexpr int HeldSteps(int tiles, int tile_rows, bool has_options) {
+  if (tile_rows == 32) return 0;
+  return (has_options ? 12 : tile_rows == 16 ? 16 : 20) / tiles;
 }
 
 // Tiles of a job on the way back: one's sums hide the latency of the other's, where the rows do not
@@ -72,7 +86,12 @@ constexpr Geometry GeometryOf(const CellShape& cell, Pass pass, int element_size
   // An odd number of 16-byte pieces: eight rows at the same column lie in different banks.
   g.operand_stride = row_bytes + 16;
   g.operand_buffers = forward ? buffers : 1;
-  g.operand = g.tiles * g.depth_steps * kFragmentBytes;
+  g.held_steps = HeldSteps(job_tiles, plan.tile_rows, cell.has_options);
+  // No more than the smallest part has, so that it is plain where in shared memory each begins.
+  if (g.held_steps > g.depth_steps / g.depth_splits) g.held_steps = g.depth_steps / g.depth_splits;
+  const int parts = g.jobs * g.depth_splits, holders = parts < plan.warps ? parts : plan.warps;
+  g.held_bytes = holders * g.held_steps * job_tiles * kFragmentBytes;
+  g.operand = g.tiles * g.depth_steps * kFragmentBytes - g.held_bytes;
   g.sums = g.operand + g.operand_buffers * plan.tile_rows * g.operand_stride;
   if (forward) {
     g.bias = g.sums + g.depth_splits * g.tiles * plan.tile_rows * kSumStride * 4;

@@ -11,7 +11,7 @@ namespace tfrnn::cuda {
 
 template <typename Cell>
 constexpr CellShape ShapeOf() {
-  return {Cell::kGates, Cell::kSums};
+  return {Cell::kGates, Cell::kSums, kHasOptions<Cell>};
 }
 
 // Why the device cannot run a pass as planned, or "".
@@ -30,14 +30,12 @@ inline Error Unsuitable(const Plan& plan, const Geometry& g, const LoopShape& sh
   if (plan.tile_rows != 8 && plan.tile_rows != 16 && (plan.tile_rows != 32 || has_options)) {
     return expected("tile_rows", plan.tile_rows, has_options ? "8 or 16" : "8, 16 or 32");
   }
-  const int max_warps = MaxWarps(plan.tile_rows, has_options);
-  if (plan.warps < 1 || plan.warps > max_warps) {
-    return expected("warps", plan.warps, "1 to " + std::to_string(max_warps));
+  if (plan.warps < 1 || plan.warps > kMaxWarps) {
+    return expected("warps", plan.warps, "1 to " + std::to_string(kMaxWarps));
   }
-  // A thread has registers for plan.tile_rows / 4 pairs of a unit and a row.
-  if (g.granules > plan.warps / 2) {
+  if (g.granules > MaxGranules(plan)) {
     return expected("units of a block", g.units,
-                    "at most " + std::to_string(plan.warps / 2 * kGranule));
+                    "at most " + std::to_string(MaxGranules(plan) * kGranule));
   }
   if (std::int64_t{plan.batch_slices} * plan.tile_rows < shape.batch || plan.batch_slices > 65535) {
     return expected("batch_slices", plan.batch_slices, "as many as cover the batch, up to 65535");

@@ -8,7 +8,6 @@
 #include "csrc/cells/ind_rnn.h"
 #include "csrc/cells/lstm.h"
 #include "csrc/cells/simple_rnn.h"
-#include "cuda/geometry.h"
 
 namespace tfrnn::cuda {
 namespace {
@@ -83,8 +82,7 @@ double BackwardExchange(const Plan& plan, double bytes, int blocks, double produ
 Prediction BlockCycles(const Call& call, const Plan& plan, const Device& device,
                        const Constants& k) {
   const bool forward = call.pass == Pass::kForward;
-  const Geometry g =
-      GeometryOf(ShapeOf(call.cell), call.pass, SizeOf(call.dtype), call.units, plan);
+  const Geometry g = GeometryFor(call, plan);
   const int columns = plan.tile_rows / kColumns;
   const int jobs = g.jobs * g.depth_splits, rounds = CeilDiv(jobs, plan.warps);
   const int busy_warps = std::min(jobs, plan.warps);
@@ -99,7 +97,7 @@ Prediction BlockCycles(const Call& call, const Plan& plan, const Device& device,
       g.tiles / g.jobs * columns * MmaCycles(call, k) * CeilDiv(busy_warps, kQuarters);
   const double arithmetic =
       rounds * CeilDiv(g.depth_steps, g.depth_splits) * std::max(latency, turn);
-  const double weights = g.operand;
+  const double weights = g.operand;  // those that are not in registers
   const double operand = g.jobs * plan.tile_rows * row_bytes;
   cycles.product = std::max(arithmetic, (weights + operand) / k.shared_bytes_per_cycle);
 
@@ -220,6 +218,12 @@ int SizeOf(Element dtype) {
       return 8;
   }
   return 0;
+}
+
+Geometry GeometryFor(const Call& call, const Plan& plan) {
+  CellShape cell = ShapeOf(call.cell);
+  cell.has_options = TakesOptions(call.features);
+  return GeometryOf(cell, call.pass, SizeOf(call.dtype), call.units, plan);
 }
 
 bool HasMma(const Call& call, const Device& device) {

@@ -7,6 +7,7 @@
 #include "cuda/blas.h"
 #include "cuda/constants.h"
 #include "cuda/device.h"
+#include "cuda/geometry.h"
 #include "cuda/options.h"
 #include "cuda/plan_types.h"
 
@@ -31,6 +32,8 @@ struct Call {
   bool tf32 = false;  // float32 in one TF32 product, not in the three that keep its precision
   Features features;
 };
+
+Geometry GeometryFor(const Call& call, const Plan& plan);
 
 // Whether the device has matrix instructions for the call.
 bool HasMma(const Call& call, const Device& device);

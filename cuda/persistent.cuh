@@ -45,7 +45,7 @@ TFRNN_DEVICE void LoadBias(const Geometry& g, const ForwardLoop<T>& a, std::int3
 template <int kColumns>
 struct Pairs {
   static constexpr int kRows = 8 * kColumns;
-  static constexpr int kCount = 2 * kColumns;  // of a thread, at most
+  static constexpr int kCount = PairsOfThread(kRows);
 
   static TFRNN_DEVICE int Index(int pair) {
     return (prim::Thread() + pair * prim::Threads()) / kGranule;
@@ -128,7 +128,9 @@ struct ForwardPass {
                                    block.z * args.plan.batch_slices + block.y);
 
     const std::int32_t steps = ActiveSteps(a, place.first_row, place.RowsInside());
-    LoadWeights<kPass>(g, Weights<T>{a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
+    constexpr int kHeld = HeldSteps(Cell::kGates, P::kRows, kHasOptions<Cell>);
+    Product<kPass, T, Cell::kGates, kColumns, kHeld> product(g);
+    product.Load({a.recurrent_kernel, a.units, place.first_unit, Cell::kGates});
     LoadBias<Cell>(g, a, place.first_unit);
     exchange.Begin([&](int row, int column) {
       const Place p{place.first_row + row, column, true};
@@ -146,7 +148,9 @@ struct ForwardPass {
         if (p.inside) units[i].Prefetch(a, p, t);
       }
       if (t > 0) exchange.Await(t);
-      MultiplyForward<T, Cell::kGates, kColumns>(g, exchange.Operand(t), a.exact);
+      product.Multiply(exchange.Operand(t), a.exact, [&](int granule, int share, const auto& sum) {
+        KeepSums(g, granule, share, sum);
+      });
       prim::SyncBlock();
       const bool publish = t + 1 < steps;
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
@@ -181,7 +185,7 @@ struct ForwardPass {
 // kColumns: tiles of 8 batch rows.
 template <template <template <typename> class, typename, int> class PassT,
           template <typename> class CellT, typename T, int kColumns>
-TFRNN_KERNEL((32 * MaxWarps(8 * kColumns, kHasOptions<CellT<ComputeType<T>>>)))
+TFRNN_KERNEL(32 * kMaxWarps)
 Persistent(const PersistentArgs<typename PassT<CellT, T, kColumns>::Loop,
                                 typename PassT<CellT, T, kColumns>::Space>
                args) {

@@ -14,7 +14,6 @@ constexpr int kOldestArch = 75;
 constexpr Policy kPolicies[] = {Policy::kOneBlock, Policy::kCluster, Policy::kGrid,
                                 Policy::kStepwise};
 constexpr int kTileRows[] = {8, 16, 32};
-constexpr int kWarps[] = {8, 12, 16};
 constexpr int kMaxGridY = 65535;
 
 std::string Number(std::int64_t n) { return std::to_string(n); }
@@ -25,18 +24,13 @@ std::string Microseconds(double us) {
   return text;
 }
 
-// The launch bounds of the kernels leave a thread this many: multiples of 8 of the 65536 for as
-// many warps as a block may have, and at most 255.
-int RegistersOfThread(const Call& call, const Plan& plan) {
-  const int warps = MaxWarps(plan.tile_rows, TakesOptions(call.features));
-  return std::min(255, 65536 / (32 * warps) / 8 * 8);
-}
+// The launch bounds of the kernels leave a thread so many, as the hardware hands them out.
+constexpr int kRegistersOfThread = 65536 / (32 * kMaxWarps);
+
+std::string Kibibytes(int bytes) { return Number((bytes + 1023) / 1024); }
 
 // Cells with options have no kernels for the largest tile.
 int MaxTileRows(const Call& call) { return TakesOptions(call.features) ? 16 : 32; }
-
-// A thread has room for the states of tile_rows / 4 elements.
-int MaxGranules(const Plan& plan) { return plan.warps / 2; }
 
 // Why only the stepwise policy can run the call; empty if others can.
 std::string OptionObstacle(const Call& call, const Device& device) {
@@ -57,16 +51,17 @@ int BlocksOf(const Call& call, const Plan& plan) {
                                           : plan.unit_slices * plan.batch_slices * call.directions;
 }
 
-Geometry GeometryFor(const Call& call, const Plan& plan) {
-  return GeometryOf(ShapeOf(call.cell), call.pass, SizeOf(call.dtype), call.units, plan);
-}
-
 // Shared memory of a block. Where the weights alone are beyond an int, theirs.
 std::int64_t SharedBytes(const Call& call, const Plan& plan) {
   if (plan.policy == Policy::kStepwise) return 0;
   const std::int64_t weights =
       call.units * call.units / plan.unit_slices * ShapeOf(call.cell).gates * SizeOf(call.dtype);
   return weights < (1 << 30) ? GeometryFor(call, plan).bytes : weights;
+}
+
+// Weights of a block in its registers; of a plan that fits.
+int HeldBytes(const Call& call, const Plan& plan) {
+  return plan.policy == Policy::kStepwise ? 0 : GeometryFor(call, plan).held_bytes;
 }
 
 // Numbers of blocks for a group, one for each number of granules that a block may have: more
@@ -103,12 +98,10 @@ std::vector<Plan> PlansOf(Policy policy, const Call& call, const Device& device)
   for (const int unit_slices : UnitSlices(call.units, most)) {
     if ((unit_slices == 1) != (policy == Policy::kOneBlock)) continue;
     for (const int rows : kTileRows) {
-      for (const int warps : kWarps) {
-        const int batch_slices = CeilDiv(std::max<std::int64_t>(call.batch, 1), rows);
-        const Plan plan = {policy, unit_slices, batch_slices, rows, warps};
-        if (policy != Policy::kGrid || BlocksOf(call, plan) <= device.multiprocessors) {
-          plans.push_back(plan);
-        }
+      const int batch_slices = CeilDiv(std::max<std::int64_t>(call.batch, 1), rows);
+      const Plan plan = {policy, unit_slices, batch_slices, rows, kMaxWarps};
+      if (policy != Policy::kGrid || BlocksOf(call, plan) <= device.multiprocessors) {
+        plans.push_back(plan);
       }
       if (rows >= call.batch) break;  // a larger tile would only hold more padding
     }
@@ -134,12 +127,17 @@ Outcome BestOf(Policy policy, const Call& call, const Device& device, const Cons
     }
     const Prediction us = Predict(call, plan, device, constants);
     if (outcome.best && outcome.best->us.total() <= us.total()) continue;
-    outcome.best = Candidate{plan, BlocksOf(call, plan), static_cast<int>(shared), us};
+    outcome.best =
+        Candidate{plan, BlocksOf(call, plan), static_cast<int>(shared), HeldBytes(call, plan), us};
   }
   if (outcome.best) {
     outcome.obstacle.clear();
   } else if (outcome.obstacle.empty()) {
     outcome.obstacle = OptionObstacle(call, device);
+    if (outcome.obstacle.empty() && override && override->warps != 0 &&
+        override->warps != kMaxWarps) {
+      outcome.obstacle = "a block has " + Number(kMaxWarps) + " warps";
+    }
     if (outcome.obstacle.empty()) outcome.obstacle = NothingToTry(policy, call, device);
   }
   return outcome;
@@ -151,6 +149,8 @@ std::string Describe(const Candidate& candidate) {
   std::string text = Name(plan.policy);
   if (plan.policy != Policy::kStepwise) {
     text += ":" + slices + ":rows=" + Number(plan.tile_rows) + ":warps=" + Number(plan.warps);
+    text += ", " + Kibibytes(candidate.held_bytes) + " KiB of weights in registers, " +
+            Kibibytes(candidate.shared_bytes) + " KiB of shared memory";
   }
   return text + ", " + Microseconds(candidate.us.total()) + " us a step predicted";
 }
@@ -179,13 +179,9 @@ std::string Obstacle(const Call& call, const Device& device, const Plan& plan) {
   if (plan.tile_rows > MaxTileRows(call)) {
     return "with the call's options a group has at most " + Number(MaxTileRows(call)) + " rows";
   }
-  const int max_warps = MaxWarps(plan.tile_rows, TakesOptions(call.features));
-  if (plan.warps > max_warps) {
-    return "a block of " + Number(plan.tile_rows) + " rows has at most " + Number(max_warps) +
-           " warps";
-  }
+  if (plan.warps > kMaxWarps) return "a block has at most " + Number(kMaxWarps) + " warps";
   const int threads = 32 * plan.warps;
-  if (threads * RegistersOfThread(call, plan) > device.registers) {
+  if (threads * kRegistersOfThread > device.registers) {
     return Number(threads) + " threads a block exceed the registers of a multiprocessor";
   }
   const std::int64_t shared = SharedBytes(call, plan);

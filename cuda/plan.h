@@ -17,6 +17,7 @@ struct Candidate {
   Plan plan;
   int blocks = 0;        // of the launch; of one step's product with Policy::kStepwise: 0
   int shared_bytes = 0;  // of a block
+  int held_bytes = 0;    // of a block's weights, in its registers
   Prediction us;         // of a step
 };
 

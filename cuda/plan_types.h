@@ -23,13 +23,14 @@ struct Plan {
   int unit_slices = 1;   // blocks of a group, at most 16 in a cluster; each takes 16 units or more
   int batch_slices = 1;  // groups of a direction; batch_slices * tile_rows >= batch
   int tile_rows = 8;     // batch rows of a group: 8, 16 or 32
-  int warps = 8;         // of a block: 8, with at most 16 tile_rows 12, or with 8 of them 16
+  int warps = 8;         // of a block, at most 8
 };
 
 // What the launchers, the kernels and plan() need to know of a cell.
 struct CellShape {
   int gates = 0;  // kGates
   int sums = 0;   // kSums
+  bool has_options = false;
 };
 
 enum class Pass { kForward, kBackward };

@@ -307,6 +307,12 @@ TFRNN_DEVICE std::uint32_t RoundToTf32(float x) {
   return __float_as_uint(x);
 #endif
 }
+// The same bits, of which the compiler knows nothing: what is made of them in a loop is made anew
+// each time, not once before the loop and kept in more registers.
+TFRNN_DEVICE std::uint32_t Opaque(std::uint32_t bits) {
+  asm volatile("" : "+r"(bits));
+  return bits;
+}
 TFRNN_DEVICE float AsFloat(std::uint32_t bits) { return __uint_as_float(bits); }
 TFRNN_DEVICE std::uint32_t Bits(float x) { return __float_as_uint(x); }
 TFRNN_DEVICE std::uint32_t Bits(Half x) { return x.bits; }

@@ -48,14 +48,11 @@ def test_every_argument_counts():
         assert plan["policy"] == "stepwise"
         reasons.add(plan["reason"])
     assert len(reasons) == len(_core.gpu_features()) - len(options)
-    for feature in options:  # a thread has more registers, so a block has fewer threads
+    for feature in options:
         plan = _core.gpu_plan("lstm", "bfloat16", 8, 128, features=[feature])
         assert plan["policy"] != "stepwise"
-        assert plan["warps"] == 8
-        with pytest.raises(ValueError, match="a block of 8 rows has at most 8 warps"):
-            _core.gpu_plan(
-                "lstm", "bfloat16", 8, 128, features=[feature], override="block:warps=16"
-            )
+        with pytest.raises(ValueError, match="a group has at most 16 rows"):
+            _core.gpu_plan("lstm", "bfloat16", 32, 64, features=[feature], override="block:rows=32")
     assert _core.gpu_plan("ind_rnn", "bfloat16", 8, 128)["policy"] == "stepwise"
     assert _core.gpu_plan("lstm", "bfloat16", 8, 128, override="grid")["policy"] == "grid"
 

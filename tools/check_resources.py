@@ -29,9 +29,7 @@ REPORT = re.compile(
 )
 # Registers of a thread, by the threads of the kernel's largest block: a multiprocessor has 65536.
 BUDGETS = (
-    (re.compile(r"10PersistentI.*(Li4EE|11WithOptions)"), 255),  # 256 threads
-    (re.compile(r"10PersistentI.*Li2EE"), 168),  # 384 threads
-    (re.compile(r"10PersistentI"), 128),  # 512 threads
+    (re.compile(r"10PersistentI"), 255),  # 256 threads
     (re.compile(r"Step(For|Back)ward.*WithOptions"), 80),  # 256 threads, three blocks
     (re.compile(r"Step(For|Back)ward"), 64),  # 256 threads, several blocks
     (re.compile(r"Row(For|Back)ward"), 255),  # 256 threads

@@ -66,19 +66,21 @@ void ExpectFits(const Call& call, const Device& device, const Candidate& candida
   EXPECT_NE(call.cell, Cell::kGruResetBefore);
 
   EXPECT_TRUE(std::set<int>({8, 16, 32}).count(plan.tile_rows));
-  EXPECT_TRUE(plan.warps == 8 || (plan.warps == 12 && plan.tile_rows <= 16) ||
-              (plan.warps == 16 && plan.tile_rows == 8));
-  const int registers = plan.tile_rows == 32 ? 255 : plan.tile_rows == 16 ? 168 : 128;
-  EXPECT_LE(plan.warps * 32 * registers, device.registers);
+  EXPECT_EQ(plan.warps, 8);
+  EXPECT_LE(plan.warps * 32 * 255, device.registers);
   EXPECT_GE(std::int64_t{plan.batch_slices} * plan.tile_rows, call.batch);
   EXPECT_LT(std::int64_t{plan.batch_slices - 1} * plan.tile_rows,
             std::max<std::int64_t>(1, call.batch));
 
-  const Geometry g =
-      GeometryOf(ShapeOf(call.cell), call.pass, SizeOf(call.dtype), call.units, plan);
+  const Geometry g = GeometryFor(call, plan);
   EXPECT_EQ(candidate.shared_bytes, g.bytes);
   EXPECT_LE(g.bytes, device.shared_per_block);
-  EXPECT_LE(g.units * plan.tile_rows, 32 * plan.warps * plan.tile_rows / 4) << "not in registers";
+  const int pairs = plan.tile_rows == 32 ? 8 : 4;
+  EXPECT_LE(g.units * plan.tile_rows, 32 * plan.warps * pairs) << "not in registers";
+  EXPECT_EQ(candidate.held_bytes, g.held_bytes);
+  EXPECT_EQ(g.held_bytes + g.operand, g.tiles * g.depth_steps * kFragmentBytes);
+  const int registers = plan.tile_rows == 8 ? 80 : plan.tile_rows == 16 ? 64 : 0;
+  EXPECT_LE(g.held_bytes, 4 * registers * 32 * plan.warps) << "not in registers";
   EXPECT_LE(plan.batch_slices, 65535);
   EXPECT_GE(std::int64_t{g.units} * plan.unit_slices, call.units);
   EXPECT_LT(std::int64_t{g.units} * (plan.unit_slices - 1), call.units) << "an idle block";
@@ -225,12 +227,46 @@ TEST(Geometry, BothPassesKeepTheSameWeights) {
       const CellShape cell = ShapeOf(Cell::kGru);
       const Geometry there = GeometryOf(cell, Pass::kForward, 2, units, plan);
       const Geometry back = GeometryOf(cell, Pass::kBackward, 2, units, plan);
-      EXPECT_EQ(there.operand, cell.gates * there.units * there.padded_units * 2);
-      const int tile = back.depth_steps * kFragmentBytes;
-      EXPECT_EQ(back.operand, (there.operand + 2 * tile - 1) / (2 * tile) * (2 * tile));
+      const int weights = there.held_bytes + there.operand;
+      EXPECT_EQ(weights, cell.gates * there.units * there.padded_units * 2);
+      const int job = 2 * back.depth_steps * kFragmentBytes;
+      EXPECT_EQ(back.held_bytes + back.operand, (weights + job - 1) / job * job);
       EXPECT_EQ(back.slots, slices * back.depth_splits);
     }
   }
+}
+
+// The warps hold as many steps of their first part as there are registers for, here those of 20
+// tiles.
+TEST(Geometry, RegistersHoldWhatSharedMemoryNeedNot) {
+  const Device& h200 = *FindDevice("H200");
+  const Plan plan = {Policy::kCluster, 8, 2, 8, 8};
+  for (const Pass pass : kPasses) {
+    Call call = CallOf(16, 512, Element::kBFloat16, Cell::kLstm, pass);
+    const Geometry g = GeometryFor(call, plan);
+    EXPECT_EQ(g.held_steps, pass == Pass::kForward ? 5 : 10);
+    EXPECT_EQ(g.held_bytes, 80 << 10);
+    EXPECT_EQ(g.operand, (256 - 80) << 10);
+    EXPECT_EQ(Obstacle(call, h200, plan), "");
+    EXPECT_GT(g.bytes + g.held_bytes, h200.shared_per_block);
+    call.features.vectors = true;
+    EXPECT_EQ(GeometryFor(call, plan).held_bytes, 48 << 10);
+  }
+  // No more than the smallest of the parts has: four of 2 or 3 steps.
+  const Plan small = {Policy::kOneBlock, 1, 1, 8, 8};
+  const Geometry g = GeometryFor(CallOf(8, 20), small);
+  EXPECT_EQ(g.depth_splits, 2);
+  EXPECT_EQ(g.held_steps, 1);
+  EXPECT_EQ(g.operand, 0);
+}
+
+TEST(Plan, WeightsInRegistersAreNotRead) {
+  const Device& h200 = *FindDevice("H200");
+  Constants k = ConstantsFor(90);
+  k.shared_bytes_per_cycle = 0.01;  // all that counts
+  const Plan plan = {Policy::kCluster, 8, 2, 8, 8};
+  const double cycles = Predict(CallOf(16, 512), plan, h200, k).product * k.clock_ghz * 1e3;
+  EXPECT_DOUBLE_EQ(cycles, ((256 - 80) * 1024 + 4 * 8 * 512 * 2) / k.shared_bytes_per_cycle);
 }
 
 TEST(Plan, OptionsThatForceTheStepwisePolicySayWhy) {
@@ -280,7 +316,7 @@ TEST(Plan, TheOptionsOfACallTellSomeOfItsFeatures) {
   takes_options([](RnnOptions* o) { o->cell_clip = 1; });
 }
 
-TEST(Plan, OptionsTakeMoreRegistersOfAThread) {
+TEST(Plan, OptionsHaveNoKernelsForTheLargestTile) {
   for (const Feature& feature : KnownFeatures()) {
     if (*feature.reason != '\0') continue;
     Call call = CallOf(16, 128);
@@ -292,7 +328,6 @@ TEST(Plan, OptionsTakeMoreRegistersOfAThread) {
       const Plan plan = PlanFor(call, device).candidate.plan;
       EXPECT_LE(plan.tile_rows, 16) << feature.name << " on " << device;
       EXPECT_NE(plan.policy, Policy::kStepwise) << feature.name << " on " << device;
-      EXPECT_EQ(plan.warps, 8) << feature.name << " on " << device;
     }
   }
 }
@@ -300,7 +335,8 @@ TEST(Plan, OptionsTakeMoreRegistersOfAThread) {
 TEST(Plan, ReasonsNameEveryPolicyAndItsCost) {
   const std::string reason = PlanFor(CallOf(64, 256), "H200").reason;
   for (const char* part : {"cluster:", "us a step predicted", "block: a block of 1 needs ",
-                           " bytes of shared memory, it may have 232448", "grid ", "stepwise "}) {
+                           " bytes of shared memory, it may have 232448", "grid ", "stepwise ",
+                           " KiB of weights in registers, ", " KiB of shared memory, "}) {
     EXPECT_NE(reason.find(part), std::string::npos) << part << " in " << reason;
   }
 }
@@ -321,11 +357,11 @@ TEST(PlanOverride, ChoosesAmongWhatFits) {
   EXPECT_EQ(grid.policy, Policy::kGrid);
   EXPECT_EQ(grid.tile_rows, 16);
   EXPECT_EQ(grid.batch_slices, 4);
-  const Plan cluster = PlanFor(forward, "H200", "cluster:8x4:warps=12").candidate.plan;
+  const Plan cluster = PlanFor(forward, "H200", "cluster:8x4:warps=8").candidate.plan;
   EXPECT_EQ(cluster.policy, Policy::kCluster);
   EXPECT_EQ(cluster.unit_slices, 8);
   EXPECT_EQ(cluster.batch_slices, 4);
-  EXPECT_EQ(cluster.warps, 12);
+  EXPECT_EQ(cluster.warps, 8);
   const Choice choice = PlanFor(backward, "H200", "cluster;backward=grid");
   EXPECT_EQ(choice.candidate.plan.policy, Policy::kGrid);
   EXPECT_NE(choice.reason.find("TFRNN_GPU_PLAN asks for backward=grid"), std::string::npos);
@@ -348,6 +384,8 @@ TEST(PlanOverride, WhatDoesNotFitIsExplained) {
   EXPECT_EQ(error(CallOf(16, 256), "H200", "cluster:5x2"),
             "TFRNN_GPU_PLAN asks for cluster:5x2, which does not fit: no such share of 256 units "
             "and 16 rows");
+  EXPECT_EQ(error(CallOf(16, 256), "H200", "cluster:warps=16"),
+            "TFRNN_GPU_PLAN asks for cluster:warps=16, which does not fit: a block has 8 warps");
   const std::string block = error(CallOf(16, 1024), "H200", "block");
   EXPECT_NE(block.find("which does not fit: a block of 1 needs "), std::string::npos) << block;
 }

@@ -35,6 +35,12 @@ inline std::vector<Case> PersistentCases() {
   cases.back().dropout = true;
   add({"cluster_of_2_ended_four_tiles", MakePlan(kCluster, 2, 1, 32, 4), 5, 20, 26}).ended = true;
   cases.back().zero_output = cases.back().backwards = true;
+  // Shares of the depth that registers do not hold all of, jobs that they hold nothing of, and
+  // warps that have none.
+  add({"cluster_of_2_long_shares", MakePlan(kCluster, 2, 1, 8, 4), 3, 5, 120});
+  add({"cluster_of_2_two_tiles_long_shares", MakePlan(kCluster, 2, 1, 16, 6), 3, 9, 90});
+  add({"grid_of_5_more_jobs_than_warps", MakePlan(kGrid, 5, 1, 8, 2), 3, 3, 150});
+  add({"one_block_idle_warps", MakePlan(kOne, 1, 1, 8, 5), 3, 3, 32});
   add({"slices_beyond_the_units", MakePlan(kCluster, 4, 2, 8, 2), 3, 4, 5});
   add({"grid_one_row", MakePlan(kGrid, 3, 1, 8, 2), 3, 1, 40});
   add({"slices_beyond_the_units_grid", MakePlan(kGrid, 4, 2, 8, 2), 3, 4, 5});

@@ -9,7 +9,7 @@ namespace {
 
 void ExpectAccepted(const Call& call, const Device& device, const Plan& plan) {
   const int size = SizeOf(call.dtype);
-  const Geometry g = GeometryOf(ShapeOf(call.cell), call.pass, size, call.units, plan);
+  const Geometry g = GeometryFor(call, plan);
   const DeviceLimits limits = {device.arch, device.multiprocessors, device.shared_per_block};
   EXPECT_EQ(Unsuitable(plan, g, {call.batch, call.units, call.directions}, limits, size,
                        HasMma(call, device), TakesOptions(call.features)),

@@ -43,7 +43,9 @@ TEST_F(LaunchTest, RefusesPlansThatDoNotFitTheProblem) {
               "tile_rows is 12; expected 8, 16 or 32");
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kGrid, 3, 1, 32, 16))),
               "warps is 16; expected 1 to 8");
-  EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kGrid, 2, 1, 8, 2))),
+  EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kGrid, 2, 1, 16, 2))),
+              "units of a block is 32; expected at most 16");
+  EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kGrid, 2, 1, 8, 1))),
               "units of a block is 32; expected at most 16");
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(kGrid, 3, 1, 8, 2), 9)),
               "batch_slices is 1; expected as many as cover the batch");
@@ -61,7 +63,7 @@ TEST_F(LaunchTest, RefusesPlansThatDoNotFitTheDevice) {
   emulated_device = {90, 2, 227 << 10};
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(Policy::kGrid, 3, 1, 8, 2))),
               "blocks is 3; expected one for each of 2 multiprocessors");
-  emulated_device = {90, 132, 16 << 10};
+  emulated_device = {90, 132, 4 << 10};
   EXPECT_SAYS((ForwardError<Lstm, float>(MakePlan(Policy::kGrid, 3, 1, 8, 2))),
               "shared memory of a block is");
   emulated_device = {89, 132, 99 << 10};

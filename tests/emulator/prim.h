@@ -177,6 +177,7 @@ void MultiplyAdd(float (&c)[kTiles][kColumns][4], const std::uint32_t (&a)[kTile
 inline std::uint32_t RoundToTf32(float x) {  // to nearest, ties away from zero
   return (internal::BitCast<std::uint32_t>(x) + 0x1000u) & 0xffffe000u;
 }
+inline std::uint32_t Opaque(std::uint32_t bits) { return bits; }
 inline float AsFloat(std::uint32_t bits) { return internal::BitCast<float>(bits); }
 inline std::uint32_t Bits(float x) { return internal::BitCast<std::uint32_t>(x); }
 inline std::uint32_t Bits(Half x) { return x.bits; }
