@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 from tfrnn_ops.fused.operands import Operands, unused_gradients
+from tfrnn_ops.reference.common import static_size
 
 if TYPE_CHECKING:
     from tfrnn_ops.fused.common import FusedOp
@@ -103,7 +104,10 @@ def _replay(fused: FusedOp, op: Any, operands: Operands) -> list[Any]:
         attributes[name] = float(value)
     for name in ("activation", "recurrent_activation"):
         attributes[name] = attributes[name].decode()
-    attributes["recompute"] = attributes["recompute"] or None
+    batch = static_size(operands.x[0], 1 if attributes["time_major"] else 0)
+    if not attributes["recompute"] or not (tf.executing_eagerly() or batch is not None):
+        # TensorFlow fails to differentiate a loop of loops twice in a graph without that size.
+        attributes["recompute"] = None
     outputs, states, others = [], [], []
     for direction in range(operands.directions):
         found, final_state, *others = _replay_direction(fused, operands, direction, attributes)
