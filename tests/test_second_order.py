@@ -37,8 +37,8 @@ def test_forward_mode(case, option):
     assert_close(got, problem.differences(problem.values), "numerical gradient")
 
 
-@every_cell_and_ind_rnn
-def test_forward_over_reverse(case):
+@pytest.mark.parametrize("case", [SIMPLE_RNN, LSTM], ids=["simple_rnn", "lstm"])
+def test_forward_over_reverse(case):  # of the others in test_second_order_graphs.py
     problem = Problem(case, "mask")
     got = problem.forward_over_reverse(problem.variables)
     assert_close(got, problem.second(problem.variables))

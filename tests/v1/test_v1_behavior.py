@@ -10,8 +10,9 @@ import tensorflow as tf
 
 HERE = Path(__file__).parent
 IN_GRAPHS = (
-    "in_a_graph or any_lengths or raw_rnn or state_saving or reuse_are or between_the_libraries "
-    "or numbers_of_tf1 or visitor or fed or test_lecture or checkpoints_of_a_graph"
+    "(in_a_graph or any_lengths or raw_rnn or state_saving or reuse_are or between_the_libraries "
+    "or numbers_of_tf1 or visitor or fed or test_lecture or checkpoints_of_a_graph) "
+    "and (not second_order or two or hessians)"
 )
 
 

@@ -24,7 +24,18 @@ def test_it_measures_both(cell, capsys):
             (line,) = (row for row in out.splitlines() if row.startswith(f"{mode}, {inputs}"))
             assert "TensorFlow" in line
             assert "times as fast" in line
+            assert "products alone" in line
     assert tf.compat.v1.control_flow_v2_enabled()  # as before
+
+
+def test_products():
+    sizes = {"units": [3, 4], "batch": 2, "time": 5, "symbols": 6, "threads": 1}
+    step = 2 * 2 * 5 * 3
+    dense, one_hot = (v1.Setting("gru", inputs=i, **sizes) for i in ("dense", "one-hot"))
+    assert dense.flops("forward") == step * (3 * (6 + 3) + 4 * (3 + 4))
+    assert one_hot.flops("forward") == step * (3 * 3 + 4 * (3 + 4))
+    assert dense.flops("training") == step * (3 * (2 * 6 + 3 * 3) + 4 * 3 * (3 + 4))
+    assert one_hot.flops("training") == 3 * one_hot.flops("forward")
 
 
 def test_mistakes(capsys, monkeypatch):

@@ -17,6 +17,7 @@ from tqdm import tqdm
 import tfrnn_ops.v1 as ours
 from tfrnn_ops._programs import UserError
 from tfrnn_ops.bench import machine
+from tfrnn_ops.bench.ceilings import measure_fma
 from tfrnn_ops.bench.refcheck import Mismatch
 from tfrnn_ops.bench.stats import paired_ratio, summarize
 from tfrnn_ops.bench.timing import run_rounds, seconds_per_call
@@ -26,6 +27,7 @@ v1 = tf.compat.v1
 LEGACY_CELLS = "tensorflow.python.keras.layers.legacy_rnn.rnn_cell_impl"
 TOLERANCE = 1e-4  # float32: the largest error over the largest value
 CELLS = {"gru": "GRUCell", "lstm": "BasicLSTMCell", "rnn": "BasicRNNCell"}
+GATES = {"gru": 3, "lstm": 4, "rnn": 1}
 MODES = ("forward", "training")
 INPUTS = ("one-hot", "dense")
 
@@ -51,6 +53,22 @@ class Setting:
     symbols: int
     inputs: str
     threads: int
+
+    def flops(self, mode: str) -> int:
+        """Operations in the matrix products that a mode cannot do without.
+
+        Training takes each forward product three times: itself, and those for the gradients of
+        its two factors; but nobody needs the gradient of the inputs. One-hot inputs need none.
+        """
+        total, features = 0, self.symbols
+        for layer, units in enumerate(self.units):
+            of_inputs, of_state = (1, 1) if mode == "forward" else (3 if layer else 2, 3)
+            if layer == 0 and self.inputs == "one-hot":
+                of_inputs = 0
+            columns = 2 * self.batch * self.time * GATES[self.cell] * units
+            total += columns * (of_inputs * features + of_state * units)
+            features = units
+        return total
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +125,9 @@ def measure(setting: Setting, args: argparse.Namespace) -> None:
                 measured = run_rounds(
                     slots, args.rounds, args.seconds, min(5, args.rounds), progress.update
                 )
-            print(line(what, measured))
+            gflops = max(measure_fma(0.05, setting.threads) for _ in range(5))
+            least = 1e-6 * setting.flops(mode) / gflops
+            print(f"{line(what, measured)}; products alone {least:.1f} ms at {gflops:.0f} GFLOP/s")
 
 
 def legacy_cells() -> types.ModuleType:

@@ -238,7 +238,17 @@ class RNNCell(tf.Module):
 
     def _run_sequence(self, steps: Any, inputs: Any, state: Any) -> tuple[Any, Any]:
         """Runs the cell over a whole sequence, inside its variable scope."""
+        outputs, states = steps.run(self._fused_call(inputs, state), inputs)
+        return outputs, self._state_of(states)
+
+    def _fused_call(self, inputs: Any, state: Any) -> Any:
+        """The `Call` that computes the cell over a whole sequence, inside its variable scope."""
         raise NotImplementedError
+
+    def _state_of(self, states: tuple[Any, ...]) -> Any:
+        """The state of the cell from those of its op."""
+        (state,) = states
+        return state
 
     def _run(
         self,

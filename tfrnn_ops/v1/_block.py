@@ -292,7 +292,7 @@ class CudnnCompatibleGRUCell(GRUCell):
         h = u * state + (1 - u) * candidate
         return h, h
 
-    def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
+    def _fused_call(self, inputs: Any, state: Any) -> _sequence.Call:
         gate_kernel, candidate_kernel = self._kernels()
         recurrent_kernel, recurrent_bias = self._hidden_projection
         kernel, recurrent, bias = _sequence.gru_weights(
@@ -304,7 +304,8 @@ class CudnnCompatibleGRUCell(GRUCell):
         )
         recurrent_bias = tf.pad(recurrent_bias, [[2 * self._num_units, 0]])
         biases = tf.stack([bias, recurrent_bias])
-        return steps.gru(inputs, state, kernel, recurrent, biases, reset_after=True)
+        weights = (kernel, recurrent, biases)
+        return _sequence.Call(self._kind, [state], weights, {"reset_after": True})
 
 
 def _same_for_gates(kernel: Any) -> Any:

@@ -84,10 +84,11 @@ class BasicRNNCell(RNNCell):
     def _droppable(self) -> bool:
         return True
 
-    def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
+    def _fused_call(self, inputs: Any, state: Any) -> _sequence.Call:
         kernel = tf.convert_to_tensor(self._kernel)
         kernels = _sequence.split_rows(kernel, dimensions(inputs)[-1], self._num_units)
-        return steps.simple_rnn(inputs, state, *kernels, self._bias, activation=self._activation)
+        weights = (*kernels, self._bias)
+        return _sequence.Call(self._kind, [state], weights, {"activation": self._activation})
 
 
 class GRUCell(RNNCell):
@@ -178,7 +179,7 @@ class GRUCell(RNNCell):
     def _droppable(self) -> bool:
         return True
 
-    def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
+    def _fused_call(self, inputs: Any, state: Any) -> _sequence.Call:
         weights = _sequence.gru_weights(
             self._gate_kernel,
             self._gate_bias,
@@ -186,4 +187,5 @@ class GRUCell(RNNCell):
             self._candidate_bias,
             dimensions(inputs)[-1],
         )
-        return steps.gru(inputs, state, *weights, reset_after=False, activation=self._activation)
+        options = {"reset_after": False, "activation": self._activation}
+        return _sequence.Call(self._kind, [state], weights, options)

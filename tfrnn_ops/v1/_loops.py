@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from tfrnn_ops._warnings import warn
 from tfrnn_ops.path import ReferencePathWarning
 from tfrnn_ops.v1 import _sequence
 from tfrnn_ops.v1._arguments import check_dense, dimensions
+from tfrnn_ops.v1._both import run_both
 from tfrnn_ops.v1._one_hot import indices_of, replaced
 from tfrnn_ops.v1._wrappers import check_cell
 
@@ -94,6 +96,8 @@ def bidirectional_dynamic_rnn(
 ) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Runs one cell over sequences, and another over the same sequences backwards.
 
+    Two cells that differ in nothing but their weights run in one call of the fused op.
+
     Args:
         cell_fw: the forward cell.
         cell_bw: the backward cell; it begins with the last step that counts.
@@ -117,6 +121,13 @@ def bidirectional_dynamic_rnn(
     """
     check_cell("cell_fw", cell_fw)
     check_cell("cell_bw", cell_bw)
+    check_dense(inputs)
+    pair = cell_fw, cell_bw
+    in_one_op = not any(map(_sequence.reasons, pair)) and all(map(_sequence.is_one_call, pair))
+    if in_one_op and not _sequence.input_reasons(inputs):
+        states = initial_state_fw, initial_state_bw
+        with v1.variable_scope(scope or "bidirectional_rnn"):
+            return _run_pair(pair, inputs, sequence_length, states, dtype, time_major)
     options = {
         "sequence_length": sequence_length,
         "dtype": dtype,
@@ -247,20 +258,57 @@ def _run_fused(
     cell: Any, inputs: Any, sequence_length: Any, state: Any, dtype: Any, time_major: bool
 ) -> tuple[Any, Any]:
     inputs = tf.convert_to_tensor(inputs)
+    steps = _steps(inputs, sequence_length, time_major)
+    return _sequence.run(cell, steps, inputs, _first_state(cell, inputs, state, dtype, time_major))
+
+
+def _run_pair(
+    cells: tuple[Any, Any],
+    inputs: Any,
+    sequence_length: Any,
+    initial_states: tuple[Any, Any],
+    dtype: Any,
+    time_major: bool,
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Runs two cells, each one fused op, in opposite directions."""
+    inputs = tf.convert_to_tensor(inputs)
+    steps = _steps(inputs, sequence_length, time_major)
+    calls = []
+    for name, cell, given in zip(("fw", "bw"), cells, initial_states, strict=True):
+        with v1.variable_scope(name):
+            state = _first_state(cell, inputs, given, dtype, time_major)
+            calls.append(_sequence.inside(cell, steps, cell._fused_call, inputs, state))
+    found = run_both(steps, inputs, *calls)
+    if found is None:
+        outputs, state = steps.run(calls[0], inputs)
+        reverse = functools.partial(
+            _reverse, sequence_length=sequence_length, time_major=time_major
+        )
+        outputs_bw, state_bw = steps.run(calls[1], reverse(inputs))
+        found = (outputs, reverse(outputs_bw)), (state, state_bw)
+    outputs, (state, state_bw) = found
+    return outputs, (cells[0]._state_of(state), cells[1]._state_of(state_bw))
+
+
+def _steps(inputs: Any, sequence_length: Any, time_major: bool) -> _sequence.Steps:
+    """The layout of inputs, and which of their steps count."""
     time_axis, batch_axis = (0, 1) if time_major else (1, 0)
     shape = dimensions(inputs)
     if shape[2] is None:
         raise ValueError(f"inputs has shape {inputs.shape}; expected a known last axis")
-    batch, sizes = shape[batch_axis], _sequence.first_axes(inputs)
-    if state is None:
-        state = zero_state(cell, sizes[batch_axis], dtype)
-    mask = None
-    if sequence_length is not None:
-        lengths = as_lengths(sequence_length, batch)
-        mask = tf.sequence_mask(lengths, sizes[time_axis])
-        mask.set_shape([batch, shape[time_axis]])
-        mask = tf.transpose(mask) if time_major else mask
-    return _sequence.run(cell, _sequence.Steps(mask, time_major), inputs, state)
+    if sequence_length is None:
+        return _sequence.Steps(None, time_major)
+    lengths = as_lengths(sequence_length, shape[batch_axis])
+    mask = tf.sequence_mask(lengths, _sequence.first_axes(inputs)[time_axis])
+    mask.set_shape([shape[batch_axis], shape[time_axis]])
+    return _sequence.Steps(tf.transpose(mask) if time_major else mask, time_major)
+
+
+def _first_state(cell: Any, inputs: Any, state: Any, dtype: Any, time_major: bool) -> Any:
+    """The state given, or zeros."""
+    if state is not None:
+        return state
+    return zero_state(cell, _sequence.first_axes(inputs)[1 if time_major else 0], dtype)
 
 
 def zero_state(cell: Any, batch_size: Any, dtype: Any) -> Any:

@@ -199,21 +199,22 @@ class LSTMCell(RNNCell):
     def _droppable(self) -> Any:
         return LSTMStateTuple(c=False, h=True) if self._state_is_tuple else False
 
-    def _run_sequence(self, steps: _sequence.Steps, inputs: Any, state: Any) -> tuple[Any, Any]:
+    def _fused_call(self, inputs: Any, state: Any) -> _sequence.Call:
         c, m = self._split_state(state)
         weights = _sequence.lstm_weights(
             self._matrix(), self._bias, dimensions(inputs)[-1], self.output_size, self._forget_bias
         )
-        options: dict[str, Any] = {"cell_clip": self._cell_clip}
+        options = {"activation": self._activation, "cell_clip": self._cell_clip}
         if self._use_peepholes:
             options["peephole"] = tf.stack([self._w_i_diag, self._w_f_diag, self._w_o_diag])
         if self._num_proj is not None:
             options["projection"] = tf.convert_to_tensor(self._proj_kernel)
             options["projection_clip"] = self._proj_clip
-        outputs, (m, c) = steps.lstm(
-            inputs, (m, c), *weights, activation=self._activation, **options
-        )
-        return outputs, self._join_state(c, m)
+        return _sequence.Call(self._kind, [m, c], weights, options)
+
+    def _state_of(self, states: tuple[Any, ...]) -> Any:
+        m, c = states
+        return self._join_state(c, m)
 
 
 class BasicLSTMCell(LSTMCell):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +15,23 @@ from tfrnn_ops.path import activation_name
 from tfrnn_ops.v1._arguments import dimensions
 from tfrnn_ops.v1._base import RNNCell
 from tfrnn_ops.v1._one_hot import indices_of, replaced
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """What a cell asks of the fused op that computes it.
+
+    Attributes:
+        kind: the cell of the op.
+        state: the first states, in the op's order.
+        weights: the kernel, the recurrent kernel and the bias.
+        options: other arguments of the kind's function, by name.
+    """
+
+    kind: _cells.Cell
+    state: Sequence[Any]
+    weights: Sequence[Any]
+    options: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,17 +49,32 @@ class Steps:
     time_major: bool = False
     factors: Any = None
 
-    def lstm(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
-        """`tfrnn_ops.lstm` over these steps: zeros, and an unchanged state, where masked."""
-        return self._call(functional.lstm, inputs, state, *weights, **options)
+    def run(self, call: Call, inputs: Any) -> tuple[Any, tuple[Any, ...]]:
+        """The op over these steps: zeros, and an unchanged state, where masked."""
+        function = getattr(functional, call.kind.name)
+        outputs, state = function(**self.arguments(call, inputs))
+        return outputs, tuple(tf.nest.flatten(state))
 
-    def gru(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
-        """`tfrnn_ops.gru`, likewise."""
-        return self._call(functional.gru, inputs, state, *weights, **options)
-
-    def simple_rnn(self, inputs: Any, state: Any, *weights: Any, **options: Any) -> tuple[Any, Any]:
-        """`tfrnn_ops.simple_rnn`, likewise."""
-        return self._call(functional.simple_rnn, inputs, state, *weights, **options)
+    def arguments(self, call: Call, inputs: Any) -> dict[str, Any]:
+        """The arguments of the function that runs the op over these steps."""
+        indices = indices_of(inputs)
+        if indices is not None:
+            replaced([inputs])
+            inputs = indices
+        factors = [f for f in tf.nest.flatten(self.factors) if f is not None]
+        kernel, recurrent_kernel, bias = call.weights
+        return {
+            "inputs": inputs,
+            "initial_state": call.state,
+            "kernel": kernel,
+            "recurrent_kernel": recurrent_kernel,
+            "bias": bias,
+            "mask": self.mask,
+            "time_major": self.time_major,
+            "zero_output_for_mask": self.mask is not None,
+            "state_dropout_mask": factors[0] if factors else None,
+            **call.options,
+        }
 
     def of_cell(self, number: int) -> Steps:
         """The same steps of one cell of many, whose states are in a tuple."""
@@ -65,23 +98,6 @@ class Steps:
             return outputs
         return tf.where(self.mask[:, :, tf.newaxis], outputs, tf.zeros([], outputs.dtype))
 
-    def _call(self, function: Any, inputs: Any, state: Any, *weights: Any, **options: Any) -> Any:
-        indices = indices_of(inputs)
-        if indices is not None:
-            replaced([inputs])
-            inputs = indices
-        factors = [f for f in tf.nest.flatten(self.factors) if f is not None]
-        return function(
-            inputs,
-            state,
-            *weights,
-            mask=self.mask,
-            time_major=self.time_major,
-            zero_output_for_mask=self.mask is not None,
-            state_dropout_mask=factors[0] if factors else None,
-            **options,
-        )
-
 
 def _map_nullable(function: Any, *structures: Any) -> Any:
     """`tf.nest.map_structure` over structures of tensors and None."""
@@ -94,12 +110,23 @@ def reasons(cell: Any) -> list[str]:
     name = type(cell).__name__
     if not isinstance(cell, RNNCell):
         return [f"{name} is no cell of tfrnn_ops.v1"]
-    order = [vars(c) for c in type(cell).__mro__]
-    known = next(i for i, names in enumerate(order) if "_run_sequence" in names)
+    order = type(cell).__mro__
+    known = order.index(_who_runs(cell))
     for method in ("call", "__call__", "_run"):
-        if any(method in names for names in order[:known]):
+        if any(method in vars(c) for c in order[:known]):
             return [f"{name} defines its own {method}"]
     return cell._not_fused()
+
+
+def is_one_call(cell: Any) -> bool:
+    """Whether a cell, for which `reasons` finds none, is one fused op and nothing around it."""
+    return "_run_sequence" not in vars(_who_runs(cell))
+
+
+def _who_runs(cell: RNNCell) -> type:
+    """The class that says how a cell runs over a whole sequence."""
+    methods = {"_run_sequence", "_fused_call"}
+    return next(c for c in type(cell).__mro__ if methods & set(vars(c)))
 
 
 def input_reasons(inputs: Any) -> list[str]:
@@ -131,11 +158,17 @@ def run(cell: RNNCell, steps: Steps, inputs: Any, state: Any) -> tuple[Any, Any]
         ValueError: a tensor of the state has another width or batch; as in TF1.
         TypeError: a tensor of the state has another dtype than the inputs; as in TF1.
     """
+    return inside(cell, steps, functools.partial(cell._run_sequence, steps), inputs, state)
+
+
+def inside(
+    cell: RNNCell, steps: Steps, method: Callable[[Any, Any], Any], inputs: Any, state: Any
+) -> Any:
+    """Calls `method(inputs, state)` inside a cell's variable scope, the cell built; see `run`."""
     sizes = dimensions(inputs)
-    _check_state(cell, inputs, sizes[1 if steps.time_major else 0], state)
-    shape = tf.TensorShape([sizes[1 if steps.time_major else 0], sizes[2]])
-    method = functools.partial(cell._run_sequence, steps)
-    return cell._run(method, inputs, state, inputs_shape=shape)
+    batch = sizes[1 if steps.time_major else 0]
+    _check_state(cell, inputs, batch, state)
+    return cell._run(method, inputs, state, inputs_shape=tf.TensorShape([batch, sizes[2]]))
 
 
 def _check_state(cell: RNNCell, inputs: Any, batch: int | None, state: Any) -> None:
