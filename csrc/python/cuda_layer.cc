@@ -31,8 +31,6 @@ namespace py = pybind11;
 namespace tfrnn {
 namespace {
 
-constexpr int kMaxDirections = 2;
-
 void Check(const std::string& error) {
   if (!error.empty()) throw std::runtime_error(error);
 }
@@ -314,9 +312,8 @@ void Describe(Description* what) {
                                               "cell_states"};
   for (const std::string& name : what->operands) {
     if (std::find(std::begin(kOperands), std::end(kOperands), name) == std::end(kOperands)) {
-      throw py::value_error("operands: found " + name +
-                            ", expected indices, input_dropout, recurrent_dropout, state_dropout, "
-                            "vectors, layer_norm or cell_states");
+      throw py::value_error("operands: found " + name + ", expected indices, input_dropout, " +
+                            "recurrent_dropout, state_dropout, vectors, layer_norm or cell_states");
     }
   }
   const auto has = [&](const char* name) { return what->operands.count(name) > 0; };
@@ -377,9 +374,8 @@ void BindCudaLayer(py::module_& m) {
                         "`projection`: the width of h, if that is not units. `operands`: which of "
                         "input_dropout, recurrent_dropout (with `shared_dropout` the same for all "
                         "gates), state_dropout, vectors, layer_norm and cell_states there will be, "
-                        "or indices, int32 in place of inputs' rows. `options`: others, by their "
-                        "names in RnnOptions. Padding is zero unless they say "
-                        "otherwise. Never synchronises.")
+                        "or indices, int32 in place of inputs' rows. `options`: others, named as "
+                        "in RnnOptions. Padding is zero by default. Never synchronises.")
       .def(py::init(&Make), py::arg("cell"), py::arg("dtype"), py::kw_only(), py::arg("time"),
            py::arg("batch"), py::arg("features"), py::arg("units"), py::arg("directions") = 1,
            py::arg("training") = false, py::arg("tf32") = false, py::arg("cublas") = true,
