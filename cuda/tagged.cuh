@@ -66,9 +66,10 @@ template <int kAtOnce>
 TFRNN_DEVICE void Poll(const prim::Word* sent, const TaggedPlace (&places)[kAtOnce], unsigned tag,
                        prim::Word (&words)[kAtOnce], Carrier (&carriers)[kAtOnce]) {
   TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-    // As if loaded: in vain, or where there is nothing to load not so.
-    const std::uint64_t bits = places[k].wanted ? 1 - tag : tag;
-    words[k] = {{bits, bits}}, carriers[k] = bits;
+    words[k] = {{tag, tag}}, carriers[k] = tag;
+    if (!places[k].wanted) continue;
+    words[k] = prim::LoadRelaxed(sent + places[k].word);
+    carriers[k] = prim::LoadRelaxed(&sent->half[0] + places[k].carrier);
   }
   for (bool all = false; !all;) {
     all = true;
