@@ -119,8 +119,8 @@ TFRNN_DEVICE void InitBarrier(void* barrier, unsigned arrivals) {
 TFRNN_DEVICE void FenceBarriers() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
-// Arrives in the phase under way. What this thread did before it, the block's threads do not
-// overtake that wait for the phase's end.
+// Arrives in the phase under way. What this thread did to shared memory before it, the block's
+// threads do not overtake that wait for the phase's end.
 TFRNN_DEVICE void ArriveBarrier(void* barrier) {
   asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(SharedAddress(barrier))
                : "memory");
@@ -133,18 +133,20 @@ TFRNN_DEVICE void ExpectBytes(void* barrier, unsigned bytes) {
                : "memory");
 }
 // Returns when the phase of that parity, the current one or the one before, has ended; what its
-// bytes were stored over is then seen by this thread.
+// bytes were stored over is then seen by this thread. Orders shared memory and nothing else (PTX
+// ISA, membar/fence, .sync_restrict): an acquire of all memory would empty L1 at every wait.
 TFRNN_DEVICE void WaitBarrier(void* barrier, unsigned parity) {
   unsigned done;
   do {
     asm volatile(
         "{\n.reg .pred done;\n"
-        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%1], %2;\n"
+        "mbarrier.try_wait.parity.relaxed.cluster.shared::cta.b64 done, [%1], %2;\n"
         "selp.u32 %0, 1, 0, done;\n}"
         : "=r"(done)
         : "r"(SharedAddress(barrier)), "r"(parity)
         : "memory");
   } while (done == 0);
+  asm volatile("fence.acquire.sync_restrict::shared::cluster.cluster;" ::: "memory");
 }
 TFRNN_DEVICE unsigned RemoteAddress(const void* shared, unsigned rank) {
   unsigned address;
