@@ -71,15 +71,19 @@ TFRNN_DEVICE void Poll(const prim::Word* sent, const TaggedPlace (&places)[kAtOn
     words[k] = prim::LoadRelaxed(sent + places[k].word);
     carriers[k] = prim::LoadRelaxed(&sent->half[0] + places[k].carrier);
   }
-  for (bool all = false; !all;) {
-    all = true;
+  for (;;) {  // left with no load under way, for which whatever comes next would wait
+    bool missing[kAtOnce], any = false;
     TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-      if (HasTag(words[k], carriers[k], tag)) continue;
+      missing[k] = !HasTag(words[k], carriers[k], tag);
+      any |= missing[k];
+    }
+    if (!any) return;
+    prim::Pause();
+    TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+      if (!missing[k]) continue;
       words[k] = prim::LoadRelaxed(sent + places[k].word);
       carriers[k] = prim::LoadRelaxed(&sent->half[0] + places[k].carrier);
-      all = false;
     }
-    if (!all) prim::Pause();
   }
 }
 
