@@ -63,11 +63,7 @@ struct BackwardPass {
     for (std::int32_t t = a.time - 1; t >= steps; --t) {  // masked for all rows of the block
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);
-        if (!p.inside) continue;
-        units[i].Prefetch(a, p, t);
-        units[i].active = false;
-        units[i].Step(a, p, t);
-        units[i].Store(a, p, t);
+        if (p.inside) units[i].StepMasked(a, p, t);
       }
     }
     for (std::int32_t step = 0; step < steps; ++step) {
@@ -76,9 +72,12 @@ struct BackwardPass {
         const Place p = place.Of(i);
         if (p.inside) units[i].Prefetch(a, p, t);
       }
+      const std::uint8_t mask = MaskAt(a, t, place.first_row + P::RowOfLane());
       if (step > 0) reduction.Await(step);
+      const unsigned active = prim::Ballot(mask != 0);
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);
+        units[i].active = P::Elected(active, i);
         if (p.inside) {
           if (step > 0) {
             units[i].Receive(a, p, t + 1, reduction.Sum(step, P::Index(i), P::Unit()));

@@ -19,11 +19,12 @@ struct BackwardUnit {
   A dstate[kStates];  // but what reaches h through the product
   A doutput;          // of the masked steps that repeated this output
   A next[kStates];    // the states after the step
-  // Of the step under way.
-  A saved[Cell::kSaved], previous[kStates], doutput_now, dsums[Cell::kSums];
+  // Of the step under way, as loaded.
+  T saved[Cell::kSaved], previous[kStates], doutput_now, dstate_now;
+  // Likewise, computed.
+  bool active;  // whether the mask lets it through: see MaskAt
   static constexpr int kVectors = kHasOptions<Cell> ? Cell::kVectors : 0;
-  A dvector[kVectors > 0 ? kVectors : 1], dstate_now;
-  bool active;
+  A dsums[Cell::kSums], dvector[kVectors > 0 ? kVectors : 1];
 
   // What lasts from step to step, and from one phase to the other.
   TFRNN_DEVICE A& Carried(int i) {
@@ -39,8 +40,8 @@ struct BackwardUnit {
       if (a.dvectors != nullptr) VectorGradient(a, p, k) = 0;
     }
     TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
-      dstate[s] = prim::ToFloat(a.dfinal[s][at]);
-      next[s] = s > 0 ? prim::ToFloat(a.last[s][at]) : A(0);
+      dstate[s] = prim::Arrived(prim::ToFloat(a.dfinal[s][at]));
+      next[s] = s > 0 ? prim::Arrived(prim::ToFloat(a.last[s][at])) : A(0);
     }
     doutput = 0;
     if constexpr (Cell::kPhases == 2) {
@@ -48,21 +49,25 @@ struct BackwardUnit {
     }
   }
 
+  TFRNN_DEVICE T& PreviousAt(const Loop& a, const Place& p, std::int32_t t, int s) const {
+    return a.previous[s][RowOf(a.input, t, p.b) * a.units + p.u];
+  }
+
   TFRNN_DEVICE void Prefetch(const Loop& a, const Place& p, std::int32_t t) {
-    const std::int64_t row = RowOf(a.input, t, p.b);
-    active = a.mask == nullptr || a.mask[row];
-    doutput_now = prim::ToFloat(a.doutputs[RowOf(a.output, t, p.b) * a.output_width + p.u]);
+    const T* const gates = a.gates + RowOf(a.input, t, p.b) * a.gates_width + p.u;
+    TFRNN_UNROLL for (int i = 0; i < Cell::kSaved; ++i) saved[i] = gates[std::int64_t{i} * a.units];
+    previous[0] = PreviousAt(a, p, t, 0);
+    PrefetchMasked(a, p, t);
+  }
+  // What any step needs, also one that the mask does not let through.
+  TFRNN_DEVICE void PrefetchMasked(const Loop& a, const Place& p, std::int32_t t) {
+    doutput_now = a.doutputs[RowOf(a.output, t, p.b) * a.output_width + p.u];
     if constexpr (kHasOptions<Cell> && kStates > 1) {
+      dstate_now = prim::FromFloat<T>(0);
       const std::int64_t at = RowOf(a.output, t, p.b) * a.units + p.u;
-      dstate_now = a.dstate_outputs == nullptr ? A(0) : A(prim::ToFloat(a.dstate_outputs[at]));
+      if (a.dstate_outputs != nullptr) dstate_now = a.dstate_outputs[at];
     }
-    const T* const gates = a.gates + row * a.gates_width + p.u;
-    TFRNN_UNROLL for (int i = 0; i < Cell::kSaved; ++i) {
-      saved[i] = prim::ToFloat(gates[std::int64_t{i} * a.units]);
-    }
-    TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
-      previous[s] = prim::ToFloat(a.previous[s][row * a.units + p.u]);
-    }
+    TFRNN_UNROLL for (int s = 1; s < kStates; ++s) previous[s] = PreviousAt(a, p, t, s);
   }
 
   // What the product of step t with h brings to the gradient of h.
@@ -71,12 +76,15 @@ struct BackwardUnit {
   }
 
   TFRNN_DEVICE void Step(const Loop& a, const Place& p, std::int32_t t) {
-    doutput += doutput_now;
+    doutput += prim::ToFloat(doutput_now);
     if constexpr (kHasOptions<Cell> && kStates > 1) {
-      if (active || !a.zero_output_for_mask) dstate[1] += dstate_now;
+      if (active || !a.zero_output_for_mask) dstate[1] += prim::ToFloat(dstate_now);
     }
     if (active) {
       A dnext[kStates] = {}, kept[kStates] = {}, stepped[kStates], dprevious[kStates];
+      A gates[Cell::kSaved], states[kStates];
+      ToFloats(saved, gates);
+      ToFloats(previous, states);
       TFRNN_UNROLL for (int s = 0; s < kStates; ++s) {
         const A share = Kept(a, s, t, p.b, p.u);
         const A d = s == 0 ? dstate[0] + doutput : dstate[s];
@@ -88,7 +96,7 @@ struct BackwardUnit {
         }
       }
       auto fn = FunctionsOf<Cell>(a, p.u);
-      Cell::Backward(fn, saved, previous, stepped, dnext, dsums, dprevious);
+      Cell::Backward(fn, gates, states, stepped, dnext, dsums, dprevious);
       TFRNN_UNROLL for (int s = 0; s < kStates; ++s) dstate[s] = dprevious[s] + kept[s];
       if constexpr (kVectors > 0) {
         TFRNN_UNROLL for (int k = 0; k < kVectors; ++k) dvector[k] = fn.dvector[k];
@@ -97,14 +105,26 @@ struct BackwardUnit {
       TFRNN_UNROLL for (int s = 0; s < Cell::kSums; ++s) dsums[s] = 0;
     }
     if (active || a.zero_output_for_mask) doutput = 0;
-    TFRNN_UNROLL for (int s = 1; s < kStates; ++s) next[s] = previous[s];
+    TFRNN_UNROLL for (int s = 1; s < kStates; ++s) next[s] = prim::ToFloat(previous[s]);
+  }
+
+  // All of a step that the mask does not let through. Leaves no load under way, as Prefetch does.
+  TFRNN_DEVICE void StepMasked(const Loop& a, const Place& p, std::int32_t t) {
+    active = false;
+    PrefetchMasked(a, p, t);
+    Step(a, p, t);
+    Store(a, p, t);
+    TFRNN_UNROLL for (int i = 0; i < kCarried; ++i) Carried(i) = prim::Arrived(Carried(i));
   }
 
   // Two phases: given the gradient of what phase 1 multiplied.
   TFRNN_DEVICE void StepSecond(const Loop& a, const Place& p, std::int32_t t, A doperand) {
     if (!active) return;
     auto fn = FunctionsOf<Cell>(a, p.u);
-    Cell::PrepareBackward(fn, saved, previous, doperand * OperandFactor(a, t, p.b, p.u), dsums,
+    A gates[Cell::kSaved], states[kStates];
+    ToFloats(saved, gates);
+    ToFloats(previous, states);
+    Cell::PrepareBackward(fn, gates, states, doperand * OperandFactor(a, t, p.b, p.u), dsums,
                           dstate);
   }
 
@@ -125,17 +145,16 @@ struct BackwardUnit {
     TFRNN_UNROLL for (int s = 0; s < Cell::kSums; ++s) {
       gates[std::int64_t{s} * a.units] = prim::FromFloat<T>(dsums[s]);
     }
-    // What the weights were multiplied with, for their gradient.
+    // What the weights were multiplied with, for their gradient; h of a masked step gives none.
     const bool drops = a.recurrent_dropout != nullptr || a.noise.dropout_below != 0;
     const A kept = drops ? OperandFactor(a, t, p.b, p.u) : A(1);
-    if (drops) {
-      a.previous[0][RowOf(a.input, t, p.b) * a.units + p.u] =
-          prim::FromFloat<T>(previous[0] * kept);
+    if (drops && active) {
+      PreviousAt(a, p, t, 0) = prim::FromFloat<T>(prim::ToFloat(previous[0]) * kept);
     }
     if constexpr (Cell::kPhases == 2) {
       if (drops || !active) {
         gates[std::int64_t{Cell::kOperand} * a.units] =
-            prim::FromFloat<T>(active ? saved[Cell::kOperand] * kept : A(0));
+            prim::FromFloat<T>(active ? prim::ToFloat(saved[Cell::kOperand]) * kept : A(0));
       }
     }
   }

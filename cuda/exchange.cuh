@@ -17,6 +17,7 @@
 // is sent to it: nobody writes to one that has ended.
 #pragma once
 
+#include "cuda/divisor.cuh"
 #include "cuda/geometry.h"
 #include "cuda/prim.cuh"
 #include "cuda/tagged.cuh"
@@ -124,12 +125,15 @@ class Exchange {
 
   // The block that word `i` of all others' goes to or comes from. Every block begins with the next
   // one, so that they do not all begin with the same.
-  TFRNN_DEVICE int Other(int i) const { return (rank_ + 1 + i / count_) % slices_; }
+  TFRNN_DEVICE int Other(int i) const {
+    const int block = rank_ + 1 + count_.Quotient(i);
+    return block < slices_ ? block : block - slices_;
+  }
 
   // Where word `i` of block `rank` is in shared memory.
   TFRNN_DEVICE unsigned char* At(int step, int rank, int i) const {
-    return shared_ + Buffer(step) + i / row_words_ * g_.operand_stride +
-           rank * g_.units * static_cast<int>(sizeof(T)) + i % row_words_ * 16;
+    return shared_ + Buffer(step) + 16 * (rank * row_words_ + i) +
+           row_words_.Quotient(i) * (g_.operand_stride - 16 * row_words_);
   }
   // Where the words of block `rank` are in L2; their carriers come space_.most words on.
   TFRNN_DEVICE prim::Word* Sent(int step, int rank) const {
@@ -139,7 +143,7 @@ class Exchange {
   // Copies the block's own units to every other block of the cluster.
   TFRNN_DEVICE void Push(int step) const {
     for (int i = prim::Thread(); i < count_ * (slices_ - 1); i += prim::Threads()) {
-      unsigned char* const at = At(step, rank_, i % count_);
+      unsigned char* const at = At(step, rank_, count_.Remainder(i));
       prim::StoreAsync16(at, Other(i), at, Barrier(step));
     }
   }
@@ -165,13 +169,13 @@ class Exchange {
       prim::Word words[kAtOnce];
       Carrier carriers[kAtOnce];
       TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-        const int i = first + k * threads, word = i % count_;
+        const int i = first + k * threads, word = count_.Remainder(i);
         const int from = Other(i) * space_.stride;
         places[k] = {i < count, from + word, 2 * (from + space_.most) + word / kCarried};
       }
       Poll(Sent(step, 0), places, TagOf(step), words, carriers);
       TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-        const int i = first + k * threads, word = i % count_;
+        const int i = first + k * threads, word = count_.Remainder(i);
         if (i >= count) break;
         *reinterpret_cast<prim::Word*>(At(step, Other(i), word)) =
             Open(words[k], carriers[k], word);
@@ -183,8 +187,8 @@ class Exchange {
   const ExchangeSpace& space_;
   const Policy policy_;
   const int slices_, rank_;
-  const int row_words_;  // a block's, of a row
-  const int count_;      // words that each block sends
+  const Divisor row_words_;  // a block's, of a row
+  const Divisor count_;      // words that each block sends
   unsigned char* const shared_;
   prim::Word* const l2_;  // the group's
 };

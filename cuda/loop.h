@@ -82,7 +82,8 @@ struct ForwardLoop : LoopBase<T> {
 template <typename T>
 struct BackwardLoop : LoopBase<T> {
   T* gates = nullptr;            // as forward left them; replaced by the sums' gradients
-  T* previous[kMaxStates] = {};  // as in ForwardLoop; h is replaced by what was multiplied
+  T* previous[kMaxStates] = {};  // as in ForwardLoop; h is replaced by what was multiplied, but of
+                                 // masked steps
   const T* last[kMaxStates] = {};
   const T* stepped[kMaxStates] = {};
   const T* doutputs = nullptr;       // output rows of U

@@ -53,6 +53,17 @@ struct Pairs {
   static TFRNN_DEVICE int Granule(int pair) { return Index(pair) / kRows; }
   static TFRNN_DEVICE int Row(int pair) { return Index(pair) % kRows; }
   static TFRNN_DEVICE int Unit() { return prim::Thread() % kGranule; }
+
+  // Of a pair, a warp has 16 units of two rows. Where each lane votes for one row, lane 2 * i + j
+  // does for row j of pair i.
+  static TFRNN_DEVICE int RowOfLane() {
+    const int warp = prim::Thread() / 32, warps = prim::Threads() / 32, lane = prim::Lane();
+    return (2 * (warp + lane / 2 * warps) + lane % 2) % kRows;
+  }
+  // The vote for the row of this thread's pair.
+  static TFRNN_DEVICE bool Elected(unsigned votes, int pair) {
+    return (votes >> (2 * pair + prim::Lane() / kGranule) & 1) != 0;
+  }
 };
 
 // Where a block is in its direction.
@@ -147,14 +158,17 @@ struct ForwardPass {
         const Place p = place.Of(i);
         if (p.inside) units[i].Prefetch(a, p, t);
       }
+      const std::uint8_t mask = MaskAt(a, t, place.first_row + P::RowOfLane());
       if (t > 0) exchange.Await(t);
       product.Multiply(exchange.Operand(t), a.exact, [&](int granule, int share, const auto& sum) {
         KeepSums(g, granule, share, sum);
       });
       prim::SyncBlock();
       const bool publish = t + 1 < steps;
+      const unsigned active = prim::Ballot(mask != 0);
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);
+        units[i].active = P::Elected(active, i);
         if (p.inside) Step(g, a, p, i, t, units[i]);
         if (!publish || P::Granule(i) >= g.granules) continue;
         const T value = prim::FromFloat<T>(p.inside ? units[i].Operand(a, p, t + 1, 0) : 0);
@@ -170,7 +184,6 @@ struct ForwardPass {
       TFRNN_UNROLL for (int i = 0; i < P::kCount; ++i) {
         const Place p = place.Of(i);
         if (!p.inside) continue;
-        units[i].Prefetch(a, p, t);
         units[i].active = false;
         units[i].Store(a, p, t);
       }

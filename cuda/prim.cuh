@@ -60,6 +60,12 @@ TFRNN_DEVICE BFloat16 FromFloat<BFloat16>(float x) {
   return BFloat16{__bfloat16_as_ushort(__float2bfloat16_rn(x))};
 }
 
+// The same number, of which the processor knows that it has come: what takes a number as it was
+// loaded waits, and in a loop it waits for everything that was loaded since. Blocks have one
+// dimension, so that this adds nothing, which the compiler does not know.
+TFRNN_DEVICE float Arrived(float x) { return __uint_as_float(__float_as_uint(x) ^ threadIdx.y); }
+TFRNN_DEVICE double Arrived(double x) { return x; }
+
 // ---- Fast functions, correct to about two units in the last place.
 TFRNN_DEVICE float Exp2(float x) {
   float y;
@@ -119,8 +125,8 @@ TFRNN_DEVICE void InitBarrier(void* barrier, unsigned arrivals) {
 TFRNN_DEVICE void FenceBarriers() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
-// Arrives in the phase under way. What this thread did before it, the block's threads do not
-// overtake that wait for the phase's end.
+// Arrives in the phase under way. What this thread did to shared memory before it, the block's
+// threads do not overtake that wait for the phase's end.
 TFRNN_DEVICE void ArriveBarrier(void* barrier) {
   asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(SharedAddress(barrier))
                : "memory");
@@ -133,18 +139,20 @@ TFRNN_DEVICE void ExpectBytes(void* barrier, unsigned bytes) {
                : "memory");
 }
 // Returns when the phase of that parity, the current one or the one before, has ended; what its
-// bytes were stored over is then seen by this thread.
+// bytes were stored over is then seen by this thread. Orders shared memory and nothing else (PTX
+// ISA, membar/fence, .sync_restrict): an acquire of all memory would empty L1 at every wait.
 TFRNN_DEVICE void WaitBarrier(void* barrier, unsigned parity) {
   unsigned done;
   do {
     asm volatile(
         "{\n.reg .pred done;\n"
-        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%1], %2;\n"
+        "mbarrier.try_wait.parity.relaxed.cluster.shared::cta.b64 done, [%1], %2;\n"
         "selp.u32 %0, 1, 0, done;\n}"
         : "=r"(done)
         : "r"(SharedAddress(barrier)), "r"(parity)
         : "memory");
   } while (done == 0);
+  asm volatile("fence.acquire.sync_restrict::shared::cluster.cluster;" ::: "memory");
 }
 TFRNN_DEVICE unsigned RemoteAddress(const void* shared, unsigned rank) {
   unsigned address;

@@ -17,6 +17,7 @@
 //              after they had received all of step t
 #pragma once
 
+#include "cuda/divisor.cuh"
 #include "cuda/geometry.h"
 #include "cuda/prim.cuh"
 #include "cuda/product.cuh"
@@ -58,6 +59,8 @@ class Reduction {
         slices_(unit_slices),
         pairs_(rows < 0 ? 0 : (rows + 1) / 2),
         rank_(rank),
+        granules_(geometry.granules),
+        columns_((pairs_ + 3) / 4),
         shared_(prim::SharedMemory() + geometry.sums),
         l2_(space.words + std::int64_t{group} * 2 * unit_slices * unit_slices * space.stride) {}
 
@@ -76,7 +79,7 @@ class Reduction {
 
   // Sends for step `step` what a warp holds: the sums of tile `tile`, 16 units of the group.
   TFRNN_DEVICE void Send(int step, int tile, int share, const float (&sum)[kColumns][4]) const {
-    const int owner = tile / g_.granules, granule = tile % g_.granules;
+    const int owner = granules_.Quotient(tile), granule = tile - owner * granules_;
     if (owner == slices_) return;  // padding
     const int slot = policy_ == Policy::kOneBlock ? share : rank_;
     unsigned char* const to = shared_ + Buffer(step) + slot * g_.slot_bytes;
@@ -162,7 +165,7 @@ class Reduction {
     return prim::SharedMemory() + g_.barriers + step % 2 * 8;
   }
   // That a block receives at a step, its own included.
-  TFRNN_DEVICE int Pieces() const { return 8 * pairs_ * g_.granules * g_.slots; }
+  TFRNN_DEVICE int Pieces() const { return 8 * pairs_ * granules_ * g_.slots; }
 
   // Where the words of a block for an owner are in L2; their carriers come space_.most words on.
   TFRNN_DEVICE prim::Word* Sent(int step, int owner, int from) const {
@@ -171,18 +174,20 @@ class Reduction {
 
   // Brings the others' shares to shared memory: a warp what a warp sent, the same lanes.
   TFRNN_DEVICE void Receive(int step) const {
-    const int columns = (pairs_ + 3) / 4, of_block = columns * g_.granules;
-    const int count = of_block * (slices_ - 1), warps = prim::Threads() / 32, lane = prim::Lane();
+    const int count = columns_ * granules_ * (slices_ - 1);
+    const int warps = prim::Threads() / 32, lane = prim::Lane();
     for (int first = prim::Thread() / 32; first < count; first += kAtOnce * warps) {
       TaggedPlace places[kAtOnce];
       int pieces_at[kAtOnce];
       prim::Word words[kAtOnce];
       Carrier carriers[kAtOnce];
       TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-        const int i = first + k * warps, column = i % columns;
-        const int group = i % of_block / columns * kColumns + column;
+        const int i = first + k * warps, column = columns_.Remainder(i);
+        const int granule = columns_.Quotient(i);  // of those of all other blocks
+        const int group = granules_.Remainder(granule) * kColumns + column;
         // Every block begins with the next one, so that they do not all begin with the same.
-        const int block = (rank_ + 1 + i / of_block) % slices_, from = block * space_.stride;
+        const int next = rank_ + 1 + granules_.Quotient(granule);
+        const int block = next < slices_ ? next : next - slices_, from = block * space_.stride;
         places[k] = {i < count && Inside(column), from + 32 * group + lane,
                      2 * (from + space_.most + group) + lane / kCarried};
         pieces_at[k] = block * g_.slot_bytes + PieceAt(group);
@@ -199,6 +204,8 @@ class Reduction {
   const ReductionSpace& space_;
   const Policy policy_;
   const int slices_, pairs_, rank_;
+  const Divisor granules_;  // of a block
+  const Divisor columns_;   // that have rows in the batch
   unsigned char* const shared_;
   prim::Word* const l2_;  // the group's
 };

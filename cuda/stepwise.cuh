@@ -51,10 +51,12 @@ StepForward(const ForwardLoop<T> a, const StepSpace<T> space, std::int32_t t, St
   const Place p{static_cast<std::int32_t>(at / a.units), static_cast<std::int32_t>(at % a.units),
                 true};
   Unit unit;
-  unit.Begin(a, p);
-  if (stage != Stage::kBegin) {
+  if (stage == Stage::kBegin) {
+    unit.Begin(a, p);
+  } else {
     LoadCarried(space, at, count, &unit);
     unit.Prefetch(a, p, t);
+    unit.active = MaskAt(a, t, p.b) != 0;
     A sums[Cell::kSums] = {};
     TFRNN_UNROLL for (int g = 0; g < Cell::kGates; ++g) {
       const A product = space.product[(std::int64_t{p.b} * Cell::kGates + g) * a.units + p.u];
@@ -105,6 +107,7 @@ StepBackward(const BackwardLoop<T> a, const StepSpace<T> space, std::int32_t t, 
     return;
   }
   unit.Prefetch(a, p, t);
+  unit.active = MaskAt(a, t, p.b) != 0;
   const auto put = [&](int phase) {
     TFRNN_UNROLL for (int g = 0; g < Cell::kGates; ++g) {
       if (Cell::Phase(g) != phase) continue;

@@ -66,19 +66,24 @@ template <int kAtOnce>
 TFRNN_DEVICE void Poll(const prim::Word* sent, const TaggedPlace (&places)[kAtOnce], unsigned tag,
                        prim::Word (&words)[kAtOnce], Carrier (&carriers)[kAtOnce]) {
   TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-    // As if loaded: in vain, or where there is nothing to load not so.
-    const std::uint64_t bits = places[k].wanted ? 1 - tag : tag;
-    words[k] = {{bits, bits}}, carriers[k] = bits;
+    words[k] = {{tag, tag}}, carriers[k] = tag;
+    if (!places[k].wanted) continue;
+    words[k] = prim::LoadRelaxed(sent + places[k].word);
+    carriers[k] = prim::LoadRelaxed(&sent->half[0] + places[k].carrier);
   }
-  for (bool all = false; !all;) {
-    all = true;
+  for (;;) {  // left with no load under way, for which whatever comes next would wait
+    bool missing[kAtOnce], any = false;
     TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
-      if (HasTag(words[k], carriers[k], tag)) continue;
+      missing[k] = !HasTag(words[k], carriers[k], tag);
+      any |= missing[k];
+    }
+    if (!any) return;
+    prim::Pause();
+    TFRNN_UNROLL for (int k = 0; k < kAtOnce; ++k) {
+      if (!missing[k]) continue;
       words[k] = prim::LoadRelaxed(sent + places[k].word);
       carriers[k] = prim::LoadRelaxed(&sent->half[0] + places[k].carrier);
-      all = false;
     }
-    if (!all) prim::Pause();
   }
 }
 

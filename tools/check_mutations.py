@@ -29,7 +29,8 @@ OF_PRODUCTS = tuple(f"cuda/{name}.cuh" for name in ("column_sums", "drop", "gath
 # What hands on bits, which tolerances of sums do not see, and what is part of it.
 EXCHANGE = "tests/emulator/exchange_test.cc"
 OF_EXCHANGE = (
-    *(f"cuda/{name}" for name in ("exchange.cuh", "reduction.cuh", "tagged.cuh", "geometry.h")),
+    *(f"cuda/{name}.cuh" for name in ("divisor", "exchange", "reduction", "tagged")),
+    "cuda/geometry.h",
     "tests/emulator/prim.h",
 )
 # Compiled once for each build, and those of the first three that mutations change again.

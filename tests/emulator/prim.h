@@ -39,6 +39,11 @@ T FromFloat(ComputeType<T> x) {
   return stored;
 }
 
+template <typename A>
+A Arrived(A x) {
+  return x;
+}
+
 inline float Exp2(float x) { return std::exp2(x); }
 inline float Reciprocal(float x) { return 1 / x; }
 inline unsigned MultiplyHigh(unsigned a, unsigned b) {
