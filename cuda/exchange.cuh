@@ -12,9 +12,9 @@
 // A block sends its share of t + 2 when it has all shares of t + 1. Every block sent its share of
 // t + 1 after the barrier behind its product of step t, where no thread comes whose loads of step t
 // are not done: none can see what comes later, though neither way of sending orders loads before
-// it. Hence no barrier of all blocks is needed, no block is ever two steps ahead of another, and one
-// bit tells this use of a buffer from the last. A block ends after it has received everything that
-// is sent to it: nobody writes to one that has ended.
+// it. Hence no barrier of all blocks is needed, no block is ever two steps ahead of another, and
+// one bit tells this use of a buffer from the last. A block ends after it has received everything
+// that is sent to it: nobody writes to one that has ended.
 #pragma once
 
 #include "cuda/divisor.cuh"
