@@ -19,11 +19,14 @@ struct Features {
   bool state_dropout = false;     // factors of the h that a step starts from
 };
 
+// nvcc writes out a member pointer in parentheses, which GCC warns of, but not a name for it.
+using Asked = bool Features::*;
+
 // What is more than a plain recurrence. With a reason, it takes the general kernels, one launch a
 // step; with an empty one, plain kernels of a cell with options, whose threads take more registers.
 struct Feature {
   std::string name;
-  bool Features::* asked;
+  Asked asked;
   const char* reason;
 };
 const std::vector<Feature>& KnownFeatures();
