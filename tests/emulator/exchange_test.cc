@@ -36,12 +36,16 @@ TFRNN_DEVICE T ValueOf(int step, int row, int column) {
   return value;
 }
 
-struct Gathering {
+// Of a launch that hands on what is put through `Space`.
+template <typename Space>
+struct HandingOn {
   Geometry geometry;
   Plan plan;
-  ExchangeSpace space;
+  Space space;
   int steps = 0, batch = 0;
 };
+using Gathering = HandingOn<ExchangeSpace>;
+using Scattering = HandingOn<ReductionSpace>;
 
 // Counts, for every thread, the values that are not what was put.
 template <typename T, int kRows>
@@ -75,13 +79,6 @@ Gather(const Gathering args, int* wrong) {
   }
   wrong[(block.y * args.plan.unit_slices + block.x) * prim::Threads() + prim::Thread()] = found;
 }
-
-struct Scattering {
-  Geometry geometry;
-  Plan plan;
-  ReductionSpace space;
-  int steps = 0, batch = 0;
-};
 
 // A share of a sum: finite, with any lowest bits.
 TFRNN_DEVICE float ShareOf(int step, int slot, int row, int unit) {
