@@ -43,6 +43,17 @@ theirs = types.SimpleNamespace(
 )
 
 
+def makers(units: int) -> dict[str, Callable[[Any], Any]]:
+    """A cell of every kind, made by the library that is given."""
+    return {
+        "rnn": lambda m: m.BasicRNNCell(units),
+        "gru": lambda m: m.GRUCell(units),
+        "lstm": lambda m: m.LSTMCell(units),
+        "flat lstm": lambda m: m.BasicLSTMCell(units, state_is_tuple=False),
+        "peepholes": lambda m: m.LSTMCell(units, use_peepholes=True, num_proj=2, cell_clip=0.5),
+    }
+
+
 @dataclasses.dataclass
 class Program:
     """A program over either library.

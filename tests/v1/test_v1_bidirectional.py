@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from programs import Program, assert_same, ours, theirs
+from programs import Program, assert_same, makers, ours, theirs
 from tolerance import assert_close
 
 import tfrnn_ops
@@ -12,11 +12,7 @@ BATCH, TIME, FEATURES = 4, 5, 3
 X = np.random.default_rng(0).normal(size=(BATCH, TIME, FEATURES))
 LENGTHS = np.array([0, TIME, 2, 4])
 CELLS = {
-    "rnn": lambda m: m.BasicRNNCell(4),
-    "gru": lambda m: m.GRUCell(4),
-    "lstm": lambda m: m.LSTMCell(4),
-    "flat lstm": lambda m: m.BasicLSTMCell(4, state_is_tuple=False),
-    "peepholes": lambda m: m.LSTMCell(4, use_peepholes=True, num_proj=2, cell_clip=0.5),
+    **makers(4),
     "relu": lambda m: m.GRUCell(4, activation=tf.nn.relu),
 }
 OTHERS = {

@@ -3,18 +3,14 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from programs import ours, theirs
+from programs import makers, ours, theirs
 from tolerance import assert_close
 
 v1 = tf.compat.v1
 X = np.random.default_rng(0).normal(size=(3, 3, 4))
 LENGTHS = [3, 0, 2]
 CELLS = {
-    "rnn": lambda m: m.BasicRNNCell(3),
-    "gru": lambda m: m.GRUCell(3),
-    "lstm": lambda m: m.LSTMCell(3),
-    "flat lstm": lambda m: m.BasicLSTMCell(3, state_is_tuple=False),
-    "peepholes": lambda m: m.LSTMCell(3, use_peepholes=True, num_proj=2, cell_clip=0.5),
+    **makers(3),
     "two": lambda m: m.MultiRNNCell([m.GRUCell(4), m.ResidualWrapper(m.LSTMCell(4))]),
 }
 
